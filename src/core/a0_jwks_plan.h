@@ -1,0 +1,89 @@
+
+/*
+ * Life of a fetched key set: when to use it, when to fetch, how long to back
+ * off.  Pure; all times are milliseconds on one monotonic clock, and the
+ * random number is an argument.
+ */
+
+#ifndef A0_JWKS_PLAN_H_INCLUDED
+#define A0_JWKS_PLAN_H_INCLUDED
+
+
+#include "a0.h"
+
+
+#define A0_JWKS_BACKOFF_MIN  1000    /* after the first failure */
+#define A0_JWKS_BACKOFF_MAX  60000
+
+
+/* From auth0_m2m_jwks_cache. */
+
+typedef struct {
+    uint64_t  valid;      /* refresh period */
+    uint64_t  stale;      /* how long after `valid` old keys still serve */
+    uint64_t  cooldown;   /* least distance of fetches for unknown kids */
+    uint64_t  timeout;    /* total deadline of one fetch */
+} a0_jwks_times_t;
+
+
+/* Plain data, lives in shared memory; all zero at birth. */
+
+typedef struct {
+    uint64_t  fetched;      /* last success */
+    uint64_t  attempted;    /* start of the last attempt */
+    uint64_t  next;         /* no background fetch before this time */
+    uint64_t  lease_end;    /* an attempt runs until then; 0: none runs */
+    uint32_t  failures;     /* since the last success */
+    uint8_t   has_keys;     /* some keys are in force */
+    uint8_t   is_static;    /* they come from a file: never stale */
+    uint8_t   tried;        /* `attempted` holds a time */
+    uint8_t   pad;
+} a0_jwks_meta_t;
+
+
+typedef enum {
+    A0_JWKS_USE = 0,           /* keys are good: go on */
+    A0_JWKS_USE_AND_REFRESH,   /* go on, and start a fetch */
+    A0_JWKS_REFRESH,           /* start a fetch and wait for it */
+    A0_JWKS_WAIT,              /* a fetch runs: wait for it */
+    A0_JWKS_FAIL               /* nothing to be had now */
+} a0_jwks_action_e;
+
+
+/*
+ * For a request.  kid_missing: the keys in force do not hold the token's kid
+ * (or no keys are in force).  With keys in force and kid_missing, REFRESH is
+ * given once per cooldown counted on attempts, WAIT while that fetch runs,
+ * else FAIL (the caller answers unknown_key).  Without usable keys FAIL means
+ * keys_unavailable.  Keys older than valid + stale are not usable, static ones
+ * always are.
+ */
+a0_jwks_action_e a0_jwks_plan_decide(const a0_jwks_meta_t *meta,
+    const a0_jwks_times_t *times, uint64_t now, int kid_missing);
+
+/* For the background timer: 1 when a fetch is due now. */
+
+int a0_jwks_plan_due(const a0_jwks_meta_t *meta, uint64_t now);
+
+/* For a request after its wait, and for status: 1 while the keys may serve. */
+
+int a0_jwks_plan_usable(const a0_jwks_meta_t *meta,
+    const a0_jwks_times_t *times, uint64_t now);
+
+
+/* An attempt starts: takes the lease for timeout and a second. */
+
+void a0_jwks_plan_began(a0_jwks_meta_t *meta, const a0_jwks_times_t *times,
+    uint64_t now);
+
+/* It ended well: the next one at 80-90 % of valid, by random. */
+
+void a0_jwks_plan_succeeded(a0_jwks_meta_t *meta,
+    const a0_jwks_times_t *times, uint64_t now, uint32_t random);
+
+/* It failed: 1 s, 2 s, 4 s ... 60 s, each less up to a quarter by random. */
+
+void a0_jwks_plan_failed(a0_jwks_meta_t *meta, uint64_t now, uint32_t random);
+
+
+#endif /* A0_JWKS_PLAN_H_INCLUDED */
