@@ -1,0 +1,158 @@
+# auth0-m2m: `make help` lists the targets.
+#
+# Variables
+#   BUILD=dir        where everything is built (default build/...)
+#   CC=clang         another compiler
+#   DEBUG=1          no optimization
+#   NGINX_SRC=dir    build nginx and the module from an upstream source tree
+#   SAN=1            nginx and the module with AddressSanitizer and UBSan
+#   VALGRIND=1       tests of t/valgrind.list under valgrind
+#   TESTS="t/a.t"    only these tests
+#   JOBS=2           at once
+
+SHELL := /bin/bash
+JOBS  ?= 2
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+MAKEOVERRIDES :=
+
+# Where things are.
+
+ifneq ($(NGINX_SRC),)
+override NGINX_SRC := $(abspath $(NGINX_SRC))
+endif
+
+FLAVOUR := $(if $(SAN),/san,$(if $(VALGRIND),/valgrind,\
+             $(if $(NGINX_SRC),/$(notdir $(NGINX_SRC)))))
+BUILD   ?= build$(strip $(FLAVOUR))
+override BUILD := $(abspath $(BUILD))
+
+TREE     := $(BUILD)/nginx
+MODULE   := $(BUILD)/ngx_http_auth0_m2m_module.so
+OWN      := $(NGINX_SRC)$(SAN)$(VALGRIND)
+SOURCE   := $(if $(NGINX_SRC),$(NGINX_SRC),\
+              $(if $(OWN),$(abspath build/nginx-source)))
+
+export CC DEBUG SAN VALGRIND CFLAGS LDFLAGS JOBS BUILD
+export NGINX_SRC := $(strip $(SOURCE))
+
+# What the tests read.
+
+export TEST_NGINX_BINARY := $(if $(OWN),$(TREE)/objs/nginx,/usr/sbin/nginx)
+export TEST_NGINX_MODULE := $(if $(SAN)$(VALGRIND),static,$(MODULE))
+export TEST_NGINX_VALGRIND := $(VALGRIND)
+export TEST_KEY_DIR := $(abspath build/keys)
+
+step = @printf '== %s\n' '$(1)'
+
+
+.PHONY: help deps build lint unit test demo install clean FORCE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n '/^# Variables/,/^$$/s/^# *//p' $(MAKEFILE_LIST) | \
+	    sed '1!s/^/  /'
+
+deps: ## install the Debian packages that build and test need
+	$(call step,deps)
+	@t/bin/deps build test $(if $(OWN),source) $(if $(VALGRIND),valgrind)
+
+build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
+
+lint: ## warnings of two compilers, analyzers, layer and style rules
+	$(call step,lint)
+	@t/bin/deps build lint
+	@t/lint.sh
+
+unit: unit-build ## the core's unit tests, with sanitizers
+	$(call step,unit)
+	@prove -j$(JOBS) $(UNITS)
+
+test: ## deps, build, then all tests
+	@$(MAKE) --no-print-directory deps
+	$(call step,build)
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-build
+	$(call step,test)
+	@prove -j$(JOBS) -It/lib $(or $(TESTS),$(ALL_TESTS))
+
+demo: ## a tenant, nginx, a token, and the answers; prints each step
+	@$(MAKE) --no-print-directory deps build
+	@t/bin/demo
+
+install: build ## install the module (DESTDIR honoured)
+	@t/bin/install-module $(MODULE)
+
+clean: ## remove what was built
+	rm -rf build
+	$(if $(wildcard $(BUILD)/params),rm -rf $(BUILD))
+
+
+# The module.  The nginx tree is configured again when parameters, the list
+# of sources or the nginx headers change; nginx's own make does the rest.
+
+PARAMS := $(CC)|$(CFLAGS)|$(LDFLAGS)|$(DEBUG)|$(SAN)|$(VALGRIND)|$(NGINX_SRC)
+
+$(BUILD)/params: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(PARAMS)' | cmp -s - $@ || echo '$(PARAMS)' > $@
+
+$(TREE)/objs/Makefile: $(BUILD)/params config t/bin/nginx-tree \
+                       $(wildcard /usr/share/nginx/src/conf_flags)
+	@$(if $(NGINX_SRC),,test -e /usr/share/nginx/src/conf_flags || \
+	    { echo 'nginx-dev is missing: make deps'; exit 1; })
+	@$(if $(SAN)$(VALGRIND),t/bin/nginx-source $(NGINX_SRC))
+	@t/bin/nginx-tree $(TREE)
+
+ifneq ($(SAN)$(VALGRIND),)
+$(MODULE): $(TREE)/objs/Makefile FORCE
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C $(TREE) -f objs/Makefile
+else
+$(MODULE): $(TREE)/objs/Makefile FORCE
+	@$(MAKE) --no-print-directory -s -j$(JOBS) -C $(TREE) -f objs/Makefile \
+	    $(if $(NGINX_SRC),,modules)
+	@cmp -s $(TREE)/objs/$(@F) $@ || cp $(TREE)/objs/$(@F) $@
+endif
+
+
+# Unit tests: the core alone, without nginx's headers, one program per
+# t/unit/test_*.c.
+
+UNIT_DIR    := $(BUILD)/unit
+UNIT_SRCS   := $(wildcard t/unit/test_*.c)
+CORE_SRCS   := $(wildcard src/core/*.c)
+UNITS       := $(UNIT_SRCS:t/unit/%.c=$(UNIT_DIR)/%)
+CORE_OBJS   := $(CORE_SRCS:src/core/%.c=$(UNIT_DIR)/%.o)
+UNIT_CFLAGS := -std=c11 -g -O1 -Wall -Wextra -Werror -MMD \
+               -fno-omit-frame-pointer \
+               -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_LIBS   := -ljwt -ljansson -lcrypto
+
+ifneq ($(VALGRIND),)
+ALL_TESTS := $(shell sed 's/\#.*//' t/valgrind.list)
+else
+ALL_TESTS := $(sort $(wildcard t/*.t)) $(UNITS)
+endif
+
+.PHONY: unit-build
+.SECONDARY: $(CORE_OBJS) $(UNITS:=.o)
+
+unit-build: $(UNITS)
+
+$(UNITS): %: %.o $(CORE_OBJS)
+	@$(CC) $(UNIT_CFLAGS) -o $@ $^ $(UNIT_LIBS)
+
+$(UNIT_DIR)/test_%.o: t/unit/test_%.c $(BUILD)/params | $(UNIT_DIR)
+	@$(CC) $(UNIT_CFLAGS) -D_POSIX_C_SOURCE=200809L -Isrc/core \
+	    -DUNIT_DATA='"$(CURDIR)/t/unit/data"' -c -o $@ $<
+
+$(UNIT_DIR)/%.o: src/core/%.c $(BUILD)/params | $(UNIT_DIR)
+	@$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT_DIR):
+	@mkdir -p $@
+
+-include $(wildcard $(UNIT_DIR)/*.d)
