@@ -3,6 +3,23 @@ package Auth0M2M::Test;
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
+use File::Spec;
+use File::Temp;
+use List::Util qw(pairkeys);
+use Scalar::Util qw(weaken);
+use Test::Builder;
+use Time::HiRes qw(sleep time);
+
+use Auth0M2M::Test::Backend;
+use Auth0M2M::Test::Client;
+use Auth0M2M::Test::Conf;
+use Auth0M2M::Test::Curl;
+use Auth0M2M::Test::Findings;
+use Auth0M2M::Test::Ports;
+use Auth0M2M::Test::Process;
+use Auth0M2M::Test::Response;
+
 =head1 NAME
 
 Auth0M2M::Test - runs one nginx with a given configuration, and asks it things
@@ -105,7 +122,9 @@ Connection: close are added unless given.
     h2($method, $path, \@headers, $body)     one HTTP/2 request, by curl
     h2_many(\@headers, @paths)               streams of one HTTP/2
                                              connection, by nghttp; its
-                                             output as text
+                                             verbose output as text
+    h2_start($method, $path, \@headers)      an HTTP/2 caller of its own
+                                             process; ->leave ends it
     raw($bytes, %o)          sends exactly these bytes, returns all bytes
                              until the peer closes or `timeout` (default 5)
     pipeline(@requests)      strings or [method, path, \@headers, $body];
@@ -140,7 +159,7 @@ Connection: close are added unless given.
 =head1 What fails a test by itself
 
 When nginx is stopped, or the object goes away, one test point is emitted if
-something is wrong: [alert], [emerg] or [crit] in error.log, "AddressSanitizer",
+something is wrong: [alert] or [emerg] in error.log, "AddressSanitizer",
 "runtime error:", "LeakSanitizer" in any output, valgrind errors, an exit by
 signal, a process left.  Nothing is printed when all is well.
 
@@ -154,5 +173,446 @@ signal, a process left.  Nothing is printed when all is well.
     TEST_NGINX_LEAVE     1: keep the folders
 
 =cut
+
+our $root = File::Spec->rel2abs(dirname(__FILE__) . '/../../..');
+
+my %live;    # by address, for the end of the program
+
+my %defaults = (
+    binary => $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx',
+    module => $ENV{TEST_NGINX_MODULE}
+        || "$root/build/ngx_http_auth0_m2m_module.so",
+);
+
+sub new {
+    my ($class, %o) = @_;
+    my $self = $class->_prepare(%o);
+
+    weaken($live{ 0 + $self } = $self);
+    $self->{backend} = $self->_backend;
+    $self->_write_conf;
+    $self->start if $o{start} // 1;
+    return $self;
+}
+
+sub _prepare {
+    my ($class, %o) = @_;
+    my $dir = File::Temp->newdir(
+        'auth0m2m-XXXXXXXX',
+        TMPDIR  => 1,
+        CLEANUP => !$ENV{TEST_NGINX_LEAVE},
+    );
+
+    my $self = bless {
+        o      => \%o,
+        dir    => $dir,
+        ports  => Auth0M2M::Test::Ports->new,
+        expect => [],
+        mark   => 0,
+        owner  => $$,
+    }, $class;
+
+    # another user's workers write logs and temporary files here
+    chmod $o{user} ? 0777 : 0755, "$dir";
+
+    $self->{process} = Auth0M2M::Test::Process->new(
+        dir          => "$dir",
+        binary       => $defaults{binary},
+        workers      => $o{workers} // 1,
+        env          => $o{env},
+        bound        => sub { $class->bound($_[0]) },
+        valgrind     => $ENV{TEST_NGINX_VALGRIND},
+        suppressions => "$root/t/valgrind.supp",
+    );
+
+    $self->expect_log(ref $o{expect_log} eq 'ARRAY'
+        ? @{ $o{expect_log} }
+        : grep {defined} $o{expect_log});
+
+    for my $name (sort keys %{ $o{files} || {} }) {
+        my $content = $o{files}{$name};
+        $self->write_file($name, ref $content ? @$content : $content);
+    }
+
+    return $self;
+}
+
+sub _backend {
+    my ($self) = @_;
+    my $o = $self->{o};
+    my $wanted = grep {/%%BACKEND%%/}
+        map { $_ // '' } @$o{qw(http server main)};
+
+    return if !$o->{backend} && !$wanted;
+    return Auth0M2M::Test::Backend->new(
+        dir    => $self->dir,
+        answer => ref $o->{backend} ? $o->{backend} : undef,
+    );
+}
+
+sub _macro {
+    my ($self, $name) = @_;
+    my ($o, $tenant) = ($self->{o}, $self->{o}{tenant});
+
+    return $o->{macros}{$name}         if exists $o->{macros}{$name};
+    return $self->dir                  if $name eq 'DIR';
+    return $self->port($1)             if $name =~ /^PORT(?:_(.+))?$/;
+    return $self->_backend_address     if $name eq 'BACKEND';
+    die "macro %%$name%% needs tenant\n" if !$tenant;
+    return $tenant->http_url           if $name eq 'TENANT_HTTP';
+    return $tenant->https_url          if $name eq 'TENANT_HTTPS';
+    return $tenant->domain             if $name eq 'TENANT_DOMAIN';
+    return $tenant->ca_file            if $name eq 'CA';
+    die "unknown macro %%$name%%\n";
+}
+
+sub _backend_address {
+    my ($self) = @_;
+    $self->{backend} ||= Auth0M2M::Test::Backend->new(dir => $self->dir);
+    return '127.0.0.1:' . $self->{backend}->port;
+}
+
+sub _write_conf {
+    my ($self) = @_;
+    my $text = Auth0M2M::Test::Conf::build(
+        $self->{o},
+        { dir => $self->dir, module_path => $defaults{module} },
+        sub { $self->_macro($_[0]) },
+    );
+
+    $self->write_file('nginx.conf', $text);
+    return;
+}
+
+# Life of the process.
+
+sub start {
+    my ($self) = @_;
+    my $process = $self->{process};
+
+    $process->start;
+    my $up = $self->wait_for(
+        sub { !$process->alive || $self->_accepts }, 10);
+
+    if (!$up || !$process->alive || !$process->wait_workers) {
+        my $log = join '', map {"$_\n"} $self->_all_lines('error.log'),
+            $self->_all_lines('output.log');
+        $process->stop;
+        $self->_forget_logs;
+        die "nginx did not start:\n$log";
+    }
+
+    return $self;
+}
+
+sub _accepts {
+    my ($self) = @_;
+    return IO::Socket::INET->new("127.0.0.1:" . $self->port) ? 1 : 0;
+}
+
+sub stop {
+    my ($self) = @_;
+    return 1 if $self->{owner} != $$;
+
+    my @wrong = $self->{process}->stop;
+    push @wrong, Auth0M2M::Test::Findings::in_folder($self->dir,
+        @{ $self->{expect} });
+    $self->_forget_logs;
+    return _complain('nginx', @wrong);
+}
+
+# What has been reported once is not reported again after another start.
+
+sub _forget_logs {
+    my ($self) = @_;
+    my @all = ($self->path('error.log'), $self->path('output.log'));
+
+    for my $file (@all) {
+        next if !-s $file;
+        open my $in,  '<',  $file        or next;
+        open my $out, '>>', "$file.past" or next;
+        print {$out} <$in>;
+        close $out;
+        unlink $file;
+    }
+
+    unlink glob $self->path('valgrind.*');
+    return;
+}
+
+sub _complain {
+    my ($name, @wrong) = @_;
+    return 1 if !@wrong;
+
+    my $builder = Test::Builder->new;
+    local $Test::Builder::Level = $Test::Builder::Level + 2;
+    $builder->ok(0, "$name: nothing wrong in its logs and its end");
+    $builder->diag($_) for @wrong;
+    return 0;
+}
+
+sub reload {
+    my ($self, %o) = @_;
+    return $self->{process}->reload(%o);
+}
+
+sub reconfigure {
+    my ($self, %o) = @_;
+    my $reload = { map { $_ => delete $o{$_} } grep { exists $o{$_} } 'old' };
+
+    $self->{o} = { %{ $self->{o} }, %o };
+    $self->{process}{workers} = $o{workers} if defined $o{workers};
+    $self->_write_conf;
+    return $self->reload(%$reload);
+}
+
+sub kill_worker {
+    my ($self, $sig, $pid) = @_;
+    $pid //= ($self->workers)[0];
+    $self->expect_log(qr/worker process $pid exited on signal/);
+    return $self->{process}->kill_worker($sig, $pid);
+}
+
+sub pid     { return $_[0]{process}->pid }
+sub workers { return $_[0]{process}->workers }
+sub alive   { return $_[0]{process}->alive }
+sub signal  { return $_[0]{process}->signal($_[1]) }
+
+sub conf_test { my ($self, @o) = @_; return $self->_nginx(['-t'], @o) }
+sub conf_dump { my ($self, @o) = @_; return $self->_nginx(['-T'], @o) }
+
+sub _nginx {
+    my ($self, $args, %o) = @_;
+
+    # a refusal is an answer here: the folder of a test's own configuration
+    # is a new one, whose log is not looked at
+
+    if (!ref $self || %o) {
+        my %all = ref $self ? (%{ $self->{o} }, %o) : %o;
+        $self = (ref $self || $self)->new(%all, start => 0,
+            expect_log => qr/\[emerg\]/);
+    }
+
+    # what nginx holds when it leaves after -t it holds on purpose
+    local $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
+
+    my ($exit, $output) = Auth0M2M::Test::Curl::run(
+        [$self->{process}->command('-e', $self->path('conf_test.log'), @$args)],
+        before => sub { $self->{process}->set_env },
+    );
+    my @wrong = grep { !/\[(?:emerg|alert)\]/ }
+        Auth0M2M::Test::Findings::in_text($output);
+
+    _complain('nginx -t', @wrong);
+    return ($exit, $output);
+}
+
+# Requests.
+
+sub port {
+    my ($self, $name) = @_;
+    return $self->{ports}->port($name // $self->{port} // '');
+}
+
+# An unblessed copy of the references: it owns nothing.
+
+sub at {
+    my ($self, $name) = @_;
+    return bless { %$self, port => $name, owner => 0, of => $self },
+        ref $self;
+}
+
+sub backend { return $_[0]{backend} }
+
+sub get {
+    my ($self, $path, @headers) = @_;
+    return $self->request('GET', $path, \@headers);
+}
+
+sub request {
+    my ($self, @request) = @_;
+    return $self->async([@request])->wait($self->bound(10));
+}
+
+sub async {
+    my ($self, $request) = @_;
+    return $self->_client([$request]);
+}
+
+sub raw {
+    my ($self, $bytes, %o) = @_;
+    my $client = Auth0M2M::Test::Client->new(
+        port    => $self->port,
+        bytes   => $bytes,
+        methods => [],
+    );
+
+    $client->wait($self->bound($o{timeout} // 5));
+    return $client->received;
+}
+
+sub pipeline {
+    my ($self, @requests) = @_;
+    my $client = $self->_client(\@requests, keep => 1);
+
+    $client->wait($self->bound(10));
+    return map { $_ // Auth0M2M::Test::Response->none }
+        ($client->responses)[0 .. $#requests];
+}
+
+sub parallel {
+    my ($self, $requests, %o) = @_;
+    my @left   = @$requests;
+    my $batch  = $o{concurrency} || @left;
+    my @answers;
+
+    while (my @now = splice @left, 0, $batch) {
+        my @clients = map { $self->async($_) } @now;
+        Auth0M2M::Test::Client->run(\@clients,
+            $self->bound($o{timeout} // 30));
+        push @answers, map { $_->wait(0) } @clients;
+        $_->close for @clients;
+    }
+
+    return @answers;
+}
+
+# keep: only the last request asks for the connection to be closed.
+
+sub _client {
+    my ($self, $requests, %o) = @_;
+    my (@methods, $bytes);
+
+    for my $i (0 .. $#$requests) {
+        my $text = _text($requests->[$i], $o{keep} && $i < $#$requests);
+        push @methods, $text =~ /^(\S+)/ ? $1 : 'GET';
+        $bytes .= $text;
+    }
+
+    return Auth0M2M::Test::Client->new(
+        port    => $self->port,
+        bytes   => $bytes,
+        methods => \@methods,
+    );
+}
+
+sub _text {
+    my ($request, $keep) = @_;
+    return $request if !ref $request;
+
+    my ($method, $path, $headers, $body) = @$request;
+    my @headers = @{ $headers || [] };
+    my %given   = map { lc $_ => 1 } pairkeys @headers;
+
+    unshift @headers, 'Host', 'localhost' if !$given{host};
+    push @headers, 'Content-Length', length $body
+        if defined $body
+        && !$given{'content-length'}
+        && !$given{'transfer-encoding'};
+    push @headers, 'Connection', 'close' if !$given{connection} && !$keep;
+
+    my $text = "$method $path HTTP/1.1\r\n";
+
+    while (my ($k, $v) = splice @headers, 0, 2) {
+        $text .= "$k: $v\r\n";
+    }
+
+    return "$text\r\n" . ($body // '');
+}
+
+sub _h2 {
+    my ($self) = @_;
+    return Auth0M2M::Test::Curl->new(
+        port  => $self->port($self->{port} // 'H2'),
+        bound => $self->bound(10),
+    );
+}
+
+sub h2       { my ($self, @r) = @_; return $self->_h2->request(@r) }
+sub h2_start { my ($self, @r) = @_; return $self->_h2->start(@r) }
+sub h2_many  { my ($self, @r) = @_; return $self->_h2->many(@r) }
+
+# Logs and files.
+
+sub dir  { return "$_[0]{dir}" }
+sub path { return "$_[0]{dir}/$_[1]" }
+
+sub write_file {
+    my ($self, $name, $text, $mode) = @_;
+    my $path = $self->path($name);
+
+    unlink $path;
+    open my $fh, '>', $path or die "$path: $!\n";
+    chmod $mode // 0600, $path;
+    print {$fh} $text;
+    close $fh or die "$path: $!\n";
+    return $path;
+}
+
+sub _all_lines {
+    my ($self, $name, $from) = @_;
+    open my $fh, '<', $self->path($name) or return;
+    seek $fh, $from // 0, 0;
+    chomp(my @lines = <$fh>);
+    return @lines;
+}
+
+sub access_log { return $_[0]->_all_lines('access.log') }
+sub error_log  { return $_[0]->_all_lines('error.log', $_[0]{mark}) }
+
+sub log_mark {
+    my ($self) = @_;
+    $self->{mark} = -s $self->path('error.log') // 0;
+    return;
+}
+
+sub wait_for_log {
+    my ($self, $pattern, $bound) = @_;
+    return $self->wait_for(
+        sub { scalar grep {/$pattern/} $self->error_log }, $bound);
+}
+
+sub wait_for {
+    my ($self, $condition, $bound) = @_;
+    my $end = time + $self->bound($bound // 5);
+
+    while (1) {
+        my $result = $condition->();
+        return $result if $result || time > $end;
+        sleep 0.01;
+    }
+}
+
+sub expect_log {
+    my ($self, @patterns) = @_;
+    push @{ $self->{expect} }, @patterns;
+    return;
+}
+
+sub bound {
+    my ($class, $seconds) = @_;
+    my $slow = $ENV{TEST_NGINX_SLOW} || ($ENV{TEST_NGINX_VALGRIND} ? 10 : 1);
+    return $seconds * $slow;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $self->{owner} != $$;
+
+    local ($?, $@, $!);
+    delete $live{ 0 + $self };
+    $self->stop;
+    $self->{backend}->stop if $self->{backend};
+    return;
+}
+
+# Before the interpreter takes objects apart in any order; a signal ends the
+# program by exit, so that this runs.
+
+END { $_ && $_->DESTROY for values %live }
+
+for my $sig (qw(INT TERM)) {
+    $SIG{$sig} ||= sub { exit 130 };
+}
 
 1;

@@ -1,0 +1,106 @@
+package Auth0M2M::Test::Conf;
+
+use strict;
+use warnings;
+
+=head1 NAME
+
+Auth0M2M::Test::Conf - the text of an nginx.conf that stays in one folder
+
+=head1 FUNCTIONS
+
+    build(\%o, \%env, $macro)
+                 the whole configuration, with macros replaced.  %o: http,
+                 server, main, events, workers, user, module, log_level;
+                 %env: dir, module_path; $macro->($name) gives a macro's
+                 value or dies
+    expand($text, $macro)
+
+=cut
+
+my @temp_paths = qw(client_body proxy fastcgi uwsgi scgi);
+
+sub build {
+    my ($o, $env, $macro) = @_;
+    my $text = join '', _main($o, $env), _events($o), _http($o, $env);
+
+    return expand($text, $macro);
+}
+
+sub expand {
+    my ($text, $macro) = @_;
+    $text =~ s/%%([A-Z][A-Z0-9_]*)%%/$macro->($1)/ge;
+    return $text;
+}
+
+sub _main {
+    my ($o, $env) = @_;
+    my $load = $env->{module_path} // 'static';
+    my $user = $> == 0 ? 'user ' . ($o->{user} // 'root') . ';' : '';
+    my $workers = $o->{workers} // 1;
+    my $main    = $o->{main} // '';
+    my $master  = $workers ? 'on' : 'off';
+
+    $load = $load eq 'static' || !($o->{module} // 1)
+        ? ''
+        : "load_module $load;";
+    $workers ||= 1;
+
+    return <<"END";
+$load
+$user
+daemon off;
+master_process $master;
+worker_processes $workers;
+pid $env->{dir}/nginx.pid;
+lock_file $env->{dir}/nginx.lock;
+error_log $env->{dir}/error.log @{[ $o->{log_level} // 'info' ]};
+$main
+END
+}
+
+sub _events {
+    my ($o) = @_;
+    my $events = $o->{events} // '';
+
+    $events .= "\nworker_connections 4096;"
+        if $events !~ /worker_connections/;
+    return "events {\n$events\n}\n";
+}
+
+sub _http {
+    my ($o, $env) = @_;
+    my $dir   = $env->{dir};
+    my $http  = $o->{http} // '';
+    my $paths = join "\n", map {"${_}_temp_path $dir/$_;"} @temp_paths;
+    my $server = defined $o->{server} ? _server($o->{server}) : '';
+    my $format = $http =~ /\blog_format\s+main\b/ ? ' main' : '';
+    my $log    = $http =~ /\baccess_log\b/
+        ? ''
+        : "access_log $dir/access.log$format;";
+
+    return <<"END";
+http {
+$paths
+default_type text/plain;
+$http
+$log
+$server
+}
+END
+}
+
+sub _server {
+    my ($server) = @_;
+
+    return <<"END";
+server {
+    listen 127.0.0.1:%%PORT%%;
+    listen 127.0.0.1:%%PORT_H2%% http2;
+    server_name localhost;
+$server
+}
+END
+}
+
+1;
