@@ -5,8 +5,9 @@
  * The only place that knows the JSON library.  A text is refused with
  * MALFORMED when it is not one JSON value in UTF-8 (no BOM, no trailing bytes,
  * no lone surrogate, no U+0000 in a string), is longer or deeper than allowed,
- * or names a member of an object twice.  Integers beyond 64 bits are read as
- * reals, so that a foreign claim never spoils a token.
+ * names a member of an object twice, or holds a number beyond the range of a
+ * double (1e999).  Numbers are read as reals, so that integers above 64 bits
+ * in a foreign claim do not spoil a token.
  */
 
 #ifndef A0_JSON_H_INCLUDED
@@ -76,8 +77,21 @@ int a0_json_is(const a0_json_t *json, const char *value);
  */
 int a0_json_member_text(a0_str_t object, a0_str_t name, a0_str_t *value);
 
+/* 1 when any bytes, taken for JSON, open more than that many brackets. */
+
+int a0_json_text_deeper(a0_str_t text, size_t levels);
+
+/*
+ * Walks the values inside an array or object that a0_json_parse() has
+ * accepted, each as written (of an object: name, value, name, value ...).
+ * *rest begins as a0_json_text_inside() of the whole text; 0 at the end.
+ */
+a0_str_t a0_json_text_inside(a0_str_t text);
+int a0_json_text_next(a0_str_t *rest, a0_str_t *value);
+
 /* Copies JSON text without the white space between tokens; out has room for
- * text.len bytes.  Returns the number of bytes written. */
+ * text.len bytes and may be or precede text itself.  Returns the number of
+ * bytes written. */
 
 size_t a0_json_compact(a0_str_t text, unsigned char *out);
 
