@@ -436,7 +436,7 @@ sub request {
 
 sub async {
     my ($self, $request) = @_;
-    return $self->_client([$request]);
+    return $self->_client([$request])->flush($self->bound(5));
 }
 
 sub raw {
@@ -467,7 +467,7 @@ sub parallel {
     my @answers;
 
     while (my @now = splice @left, 0, $batch) {
-        my @clients = map { $self->async($_) } @now;
+        my @clients = map { $self->_client([$_]) } @now;
         Auth0M2M::Test::Client->run(\@clients,
             $self->bound($o{timeout} // 30));
         push @answers, map { $_->wait(0) } @clients;

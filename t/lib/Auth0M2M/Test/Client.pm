@@ -29,6 +29,7 @@ answers without blocking
     received         all bytes
     closed           true when the peer closed or reset
     send($bytes)     more to be sent
+    flush($bound)    waits until all is sent, or the bound is over; itself
     close            hangs up; reset => 1 with a RST
     run(\@clients, $bound)   class method: all of them until done or the
                      bound is over
@@ -91,12 +92,23 @@ sub wait {
         // Auth0M2M::Test::Response->none($self->{received});
 }
 
+sub flush {
+    my ($self, $bound) = @_;
+    _poll([$self], $bound, sub { $_[0]{closed} || !length $_[0]{out} });
+    return $self;
+}
+
 sub run {
     my ($class, $clients, $bound) = @_;
+    return _poll($clients, $bound, sub { $_[0]->_finished });
+}
+
+sub _poll {
+    my ($clients, $bound, $finished) = @_;
     my $end = time + ($bound // 5);
 
     while (1) {
-        my @open = grep { !$_->_finished } @$clients;
+        my @open = grep { !$finished->($_) } @$clients;
         my $left = $end - time;
         return !@open if !@open || $left <= 0;
 

@@ -220,7 +220,7 @@ sub stop {
         if $status & 127;
     push @wrong, sprintf 'nginx ended with exit code %d', $status >> 8
         if $status >> 8;
-    push @wrong, $self->_leftovers;
+    push @wrong, $self->_leftovers(@wrong ? 0 : 5);
     return @wrong;
 }
 
@@ -244,10 +244,10 @@ sub _force {
 # The master leads its group; nobody may be left in it.
 
 sub _leftovers {
-    my ($self) = @_;
+    my ($self, $seconds) = @_;
     my $group = delete $self->{group} or return;
 
-    return if $self->_wait(5, sub { !_members($group) });
+    return if $self->_wait($seconds, sub { !_members($group) });
     kill 'KILL', _members($group);
     return 'processes were left';
 }
