@@ -2,7 +2,8 @@
 /*
  * Life of a fetched key set: when to use it, when to fetch, how long to back
  * off.  Pure; all times are milliseconds on one monotonic clock, and the
- * random number is an argument.
+ * random number is an argument.  A time a little ahead of `now` (another
+ * process read the clock later) counts as now; sums end at UINT64_MAX.
  */
 
 #ifndef A0_JWKS_PLAN_H_INCLUDED
@@ -31,7 +32,7 @@ typedef struct {
 typedef struct {
     uint64_t  fetched;      /* last success */
     uint64_t  attempted;    /* start of the last attempt */
-    uint64_t  next;         /* no background fetch before this time */
+    uint64_t  next;         /* when a fetch is due, or a backoff ends */
     uint64_t  lease_end;    /* an attempt runs until then; 0: none runs */
     uint32_t  failures;     /* since the last success */
     uint8_t   has_keys;     /* some keys are in force */
@@ -52,16 +53,19 @@ typedef enum {
 
 /*
  * For a request.  kid_missing: the keys in force do not hold the token's kid
- * (or no keys are in force).  With keys in force and kid_missing, REFRESH is
- * given once per cooldown counted on attempts, WAIT while that fetch runs,
- * else FAIL (the caller answers unknown_key).  Without usable keys FAIL means
- * keys_unavailable.  Keys older than valid + stale are not usable, static ones
- * always are.
+ * (or no keys are in force).  With keys in force and kid_missing, WAIT is
+ * given while a fetch runs, else REFRESH once per cooldown counted on attempts
+ * of any cause and outcome (one that outlived its lease does not count: its
+ * owner died), else FAIL (the caller answers unknown_key); a known kid is
+ * never affected.  Without usable keys: WAIT while a fetch runs, REFRESH, or
+ * during a backoff FAIL, which means keys_unavailable.  Keys older than valid
+ * + stale are not usable, static ones always are.  USE_AND_REFRESH: a fetch is
+ * due, and nobody has started it.
  */
 a0_jwks_action_e a0_jwks_plan_decide(const a0_jwks_meta_t *meta,
     const a0_jwks_times_t *times, uint64_t now, int kid_missing);
 
-/* For the background timer: 1 when a fetch is due now. */
+/* For the background timer: 1 when a fetch is due now and none runs. */
 
 int a0_jwks_plan_due(const a0_jwks_meta_t *meta, uint64_t now);
 
@@ -76,7 +80,8 @@ int a0_jwks_plan_usable(const a0_jwks_meta_t *meta,
 void a0_jwks_plan_began(a0_jwks_meta_t *meta, const a0_jwks_times_t *times,
     uint64_t now);
 
-/* It ended well: the next one at 80-90 % of valid, by random. */
+/* It ended well, fetched keys are in force: the next fetch is due at 80-90 %
+ * of valid, by random (any 32 bits). */
 
 void a0_jwks_plan_succeeded(a0_jwks_meta_t *meta,
     const a0_jwks_times_t *times, uint64_t now, uint32_t random);
