@@ -62,7 +62,7 @@ deps: ## install the Debian packages that build and test need
 
 build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
 
-lint: ## warnings of two compilers, analyzers, layer and style rules
+lint: $(TREE)/objs/Makefile ## warnings of two compilers, analyzers, layer and style rules
 	$(call step,lint)
 	@t/bin/deps build lint
 	@t/lint.sh
