@@ -1,7 +1,15 @@
 package Auth0M2M::Tenant;
 
-use strict;
-use warnings;
+use v5.36;
+
+use Carp           qw(croak);
+use Cwd            qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp     ();
+use IO::Socket::INET ();
+use Mojo::JSON     qw(decode_json encode_json);
+use POSIX          qw(:sys_wait_h);
+use Time::HiRes    ();
 
 =encoding utf8
 
@@ -197,6 +205,7 @@ an effect, so it is there for requests that were reset as well.
     total_zero       1          "total":0 in a user's organizations
     status_quirk     0          200 for POST, 201 for PATCH
     next_quirk       0          `next` although the next page is empty
+    client_order     oldest     of GET /clients; newest: the other way round
     client_limit, grant_limit, org_limit   0: none; else 403 beyond
     org_grant_limit  100        per organization, 409 beyond
     organizations    1          0: tenant not entitled
@@ -262,5 +271,178 @@ Such a call, blocking; dies when it is refused.
 Ends the process and waits for it.  Also called when the object goes away.
 
 =cut
+
+my $LIB = abs_path(dirname(__FILE__) . '/..');
+my $RUN = abs_path("$LIB/../bin/tenant");
+
+use constant {
+    READY_BOUND => 30,    # seconds until the child must be up
+    STOP_BOUND  => 5,     # until it must be gone after TERM
+    KEYS_EACH   => 100,   # kept keys set aside for each tenant of a process
+};
+
+my %started;              # by domain
+
+sub start ($class, %o) {
+    my $self = bless { domain => $o{domain} // 'acme.test.auth0.com',
+        owner => $$ }, $class;
+    $self->{temporary} = File::Temp->newdir('tenant-XXXXXX', TMPDIR => 1)
+        if !defined $o{dir};
+    $self->{dir} = $o{dir} // $self->{temporary}->dirname;
+    my @arguments = (
+        '--domain', $self->{domain}, '--dir', $self->{dir},
+        '--key-base', KEYS_EACH * $started{ $self->{domain} }++,
+        (map { /(\w+)/ && defined $o{$1} ? ('--' . tr/_/-/r, $o{$1}) : () }
+            qw(http_port https_port admin_port seed keys key_type tls)),
+        ($o{outage} ? '--outage' : ()),
+        (map { ('--extra-key', $_) } @{ $o{extra_keys} // [] }),
+        ($o{config} ? ('--config', encode_json($o{config})) : ()),
+    );
+    $self->_spawn(@arguments);
+    return $self;
+}
+
+# The pipe to its standard input tells the child when we are gone.
+sub _spawn ($self, @arguments) {
+    pipe my $from_us, my $to_child   or croak "pipe: $!";
+    pipe my $from_child, my $to_us or croak "pipe: $!";
+    $self->{pid} = fork // croak "fork: $!";
+    if (!$self->{pid}) {
+        open STDIN,  '<&', $from_us;
+        open STDOUT, '>&', $to_us;
+        exec $^X, "-I$LIB", $RUN, @arguments
+            or POSIX::_exit(127);
+    }
+    close $_ for $from_us, $to_us;
+    $self->{pipe} = $to_child;
+    my $line = _read_line($from_child);
+    if (!defined $line) {
+        $self->stop;
+        croak 'the tenant did not come up';
+    }
+    $self->{ready} = decode_json($line);
+    return;
+}
+
+sub _read_line ($handle) {
+    my $until = Time::HiRes::time() + READY_BOUND;
+    my $line  = '';
+    while ($line !~ /\n/) {
+        my $left = $until - Time::HiRes::time();
+        return if $left <= 0;
+        vec(my $set = '', fileno $handle, 1) = 1;
+        next if select($set, undef, undef, $left) <= 0;
+        sysread($handle, $line, 65536, length $line) or return;
+    }
+    return $line;
+}
+
+sub stop ($self) {
+    my $pid = delete $self->{pid} or return;
+    return if $$ != $self->{owner};
+    local ($?, $!);
+    close delete $self->{pipe};
+    kill TERM => $pid;
+    my $until = Time::HiRes::time() + STOP_BOUND;
+    while (waitpid($pid, WNOHANG) == 0) {
+        kill KILL => $pid if Time::HiRes::time() > $until;
+        Time::HiRes::sleep(0.005);
+    }
+    delete $self->{temporary};
+    return;
+}
+
+sub DESTROY ($self) { $self->stop }
+
+# ---- where it is -----------------------------------------------------------------
+
+sub domain ($self)     { $self->{domain} }
+sub issuer ($self)     { "https://$self->{domain}/" }
+sub audience ($self)   { "https://$self->{domain}/api/v2/" }
+sub dir ($self)        { $self->{dir} }
+sub pid ($self)        { $self->{pid} }
+sub http_port ($self)  { $self->{ready}{http_port} }
+sub https_port ($self) { $self->{ready}{https_port} }
+sub admin_port ($self) { $self->{ready}{admin_port} }
+sub ca_file ($self)    { $self->{ready}{ca_file} }
+sub http_url ($self)   { 'http://127.0.0.1:' . $self->http_port }
+sub https_url ($self)  { 'https://127.0.0.1:' . $self->https_port }
+
+# ---- what it does ------------------------------------------------------------------
+
+sub admin ($self, $name, $arguments = {}) {
+    my $socket = delete $self->{socket} // _connect($self->admin_port);
+    my (undef, $body) = _exchange($socket, "/_admin/$name",
+        'application/json', encode_json($arguments));
+    my $answer = eval { decode_json($body) };
+    croak "tenant, $name: " . ($answer->{error} // 'no answer')
+        if !$answer->{ok};
+    $self->{socket} = $socket;
+    return $answer->{result};
+}
+
+sub _connect ($port) {
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+        // croak "tenant, port $port: $@";
+}
+
+# One POST, in one write: two would wait for each other's acknowledgement.
+sub _exchange ($socket, $path, $type, $body) {
+    print {$socket} "POST $path HTTP/1.1\r\nhost: tenant\r\n"
+        . "content-type: $type\r\ncontent-length: " . length($body)
+        . "\r\n\r\n$body";
+    $socket->flush;
+    my $status = (<$socket> // '') =~ /\AHTTP\S+ (\d+)/ ? $1 : 0;
+    my $size   = 0;
+    while (defined(my $line = <$socket>)) {
+        $size = $1 if $line =~ /\Acontent-length: (\d+)/i;
+        last if $line eq "\r\n";
+    }
+    my $got = read $socket, my $answer, $size;
+    return ($status, ($got // 0) == $size ? $answer : undef);
+}
+
+# Methods that hand their named arguments on, or name positional ones.
+my %POSITIONAL = (
+    add_member => [qw(org user)],
+    remove     => [qw(kind id)],
+    rotate     => ['how'],
+    outage     => ['how'],
+    tls        => ['variant'],
+    fault      => ['rule'],
+);
+my %LISTS = map { $_ => 1 } qw(keys rotate faults journal);
+
+for my $name (qw(add_user add_org add_member add_api add_client
+    add_management_client add_grant add_credential remove leftovers dump reset
+    set demo token id_token mint keys rotate jwks jwks_override revoke_tokens
+    fault faults clear_faults journal count journal_reset wait_journal stats
+    outage tls close_idle))
+{
+    my $positions = $POSITIONAL{$name};
+    no strict 'refs';
+    *$name = sub ($self, @given) {
+        my %named;
+        $positions ? @named{ @$positions[ 0 .. $#given ] } = @given
+            : (%named = @given);
+        $_ = "$_" for grep { ref eq 'Regexp' } values %named,
+            ref $named{rule} eq 'HASH' ? values %{ $named{rule} } : ();
+        my $result = $self->admin($name, \%named);
+        return $LISTS{$name} && wantarray ? @$result : $result;
+    };
+}
+
+sub request_token ($self, %form) {
+    my ($status, $body) = _exchange(_connect($self->http_port),
+        '/oauth/token', 'application/json',
+        encode_json({ grant_type => 'client_credentials', %form }));
+    return ($status, eval { decode_json($body) });
+}
+
+# All values of a header of a journal entry.
+sub entry_header ($self, $entry, $name) {
+    return map { $_->[1] } grep { lc $_->[0] eq lc $name }
+        @{ $entry->{headers} };
+}
 
 1;
