@@ -20,7 +20,9 @@
 
 
 #define NGX_HTTP_AUTH0_M2M_BODY_MAX         262144  /* bytes of a reply */
-#define NGX_HTTP_AUTH0_M2M_CONNECT_TIMEOUT  2000    /* ms */
+#define NGX_HTTP_AUTH0_M2M_HEAD_MAX         16384   /* of its headers */
+#define NGX_HTTP_AUTH0_M2M_CONNECT_TIMEOUT  2000    /* ms, each address */
+#define NGX_HTTP_AUTH0_M2M_READ_TIMEOUT     4000    /* ms, the whole reply */
 #define NGX_HTTP_AUTH0_M2M_VERIFY_DEPTH     5
 
 
@@ -88,6 +90,14 @@ typedef void (*ngx_http_auth0_m2m_done_pt)(void *data,
     const ngx_http_auth0_m2m_reply_t *reply);
 
 
+#pragma GCC visibility push(hidden)
+
+/*
+ * Sets what a call needs in tenant->upstream, which must be zeroed: all but
+ * the address (.upstream, or NULL), and for https .ssl and .ssl_name.
+ */
+void ngx_http_auth0_m2m_client_conf(ngx_http_upstream_conf_t *conf);
+
 /*
  * Starts a call.  NGX_OK: done(data, reply) will be called exactly once, never
  * from inside client_send(), at the latest when call->timeout has passed, also
@@ -102,6 +112,8 @@ ngx_int_t ngx_http_auth0_m2m_client_send(ngx_http_auth0_m2m_tenant_t *tenant,
 /* Text of a result for logs and metrics, such as "timeout". */
 
 const char *ngx_http_auth0_m2m_result_text(ngx_http_auth0_m2m_result_e result);
+
+#pragma GCC visibility pop
 
 
 #endif /* NGX_HTTP_AUTH0_M2M_CLIENT_H_INCLUDED */
