@@ -1,0 +1,163 @@
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "ngx_http_auth0_m2m_cache.h"
+#include "ngx_http_auth0_m2m_jwks.h"
+
+
+/* The worker's own: OpenSSL looks a digest up by name only once. */
+
+typedef struct {
+    EVP_MD                       *md;
+    EVP_MD_CTX                   *ctx;
+    ngx_http_auth0_m2m_shared_t  *shared;
+} ngx_http_auth0_m2m_cache_state_t;
+
+
+static ngx_int_t ngx_http_auth0_m2m_cache_digest(a0_str_t token,
+    u_char *digest);
+static ngx_uint_t ngx_http_auth0_m2m_cache_vouched(
+    ngx_http_auth0_m2m_loc_conf_t *lcf, a0_tcache_origin_t *origin);
+
+
+static ngx_http_auth0_m2m_cache_state_t  ngx_http_auth0_m2m_cache;
+
+
+ngx_int_t
+ngx_http_auth0_m2m_cache_init_worker(ngx_cycle_t *cycle,
+    ngx_http_auth0_m2m_main_conf_t *mcf)
+{
+    ngx_http_auth0_m2m_cache.shared = mcf->shared;
+    ngx_http_auth0_m2m_cache.md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ngx_http_auth0_m2m_cache.ctx = EVP_MD_CTX_new();
+
+    if (ngx_http_auth0_m2m_cache.md == NULL
+        || ngx_http_auth0_m2m_cache.ctx == NULL)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "auth0_m2m: OpenSSL has no SHA-256");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_auth0_m2m_cache_exit_worker(void)
+{
+    EVP_MD_CTX_free(ngx_http_auth0_m2m_cache.ctx);
+    EVP_MD_free(ngx_http_auth0_m2m_cache.md);
+}
+
+
+ngx_int_t
+ngx_http_auth0_m2m_cache_get(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx)
+{
+    u_char              digest[A0_TCACHE_DIGEST];
+    a0_claims_t        *claims;
+    a0_tcache_origin_t  origin;
+
+    if (!ctx->conf->token_cache) {
+        ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_BYPASS;
+        return NGX_DECLINED;
+    }
+
+    ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_MISS;
+
+    claims = ngx_palloc(r->pool, A0_TCACHE_ENTRY);
+    if (claims == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_auth0_m2m_cache_digest(ctx->token, digest) == NGX_OK
+        && a0_tcache_get(
+               ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_cache.shared),
+               digest, ngx_time(), claims, &origin)
+        && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &origin))
+    {
+        ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_HIT;
+        ctx->claims = claims;
+        ctx->kid = a0_claims_str(claims, claims->kid);
+        ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
+                                     A0_METRIC_CACHE_HITS);
+        return NGX_OK;
+    }
+
+    ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
+                                 A0_METRIC_CACHE_MISSES);
+    (void) ngx_pfree(r->pool, claims);
+
+    return NGX_DECLINED;
+}
+
+
+/* The keys that vouched for the token are this location's, and in force. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_cache_vouched(ngx_http_auth0_m2m_loc_conf_t *lcf,
+    a0_tcache_origin_t *origin)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < lcf->policy.issuers.nelts; i++) {
+        if (lcf->keysets[i]->slot == origin->key_set) {
+            return ngx_http_auth0_m2m_jwks_generation(lcf->keysets[i])
+                   == origin->generation;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_auth0_m2m_cache_put(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, ngx_http_auth0_m2m_keyset_t *ks,
+    uint64_t generation)
+{
+    u_char              digest[A0_TCACHE_DIGEST];
+    a0_tcache_origin_t  origin;
+
+    if (!ctx->conf->token_cache
+        || ngx_http_auth0_m2m_cache_digest(ctx->token, digest) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_memzero(&origin, sizeof(a0_tcache_origin_t));
+    origin.generation = generation;
+    origin.key_set = (uint32_t) ks->slot;
+
+    if (a0_tcache_put(
+            ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_cache.shared),
+            digest, ngx_time(), ctx->claims, &origin, (uint32_t) ngx_pid,
+            ngx_http_auth0_m2m_shm_alive)
+        == A0_TCACHE_EVICTED)
+    {
+        ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
+                                     A0_METRIC_CACHE_EVICTIONS);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_auth0_m2m_cache_digest(a0_str_t token, u_char *digest)
+{
+    EVP_MD_CTX  *ctx;
+
+    ctx = ngx_http_auth0_m2m_cache.ctx;
+
+    if (EVP_DigestInit_ex(ctx, ngx_http_auth0_m2m_cache.md, NULL) == 1
+        && EVP_DigestUpdate(ctx, token.data, token.len) == 1
+        && EVP_DigestFinal_ex(ctx, digest, NULL) == 1)
+    {
+        return NGX_OK;
+    }
+
+    ERR_clear_error();
+
+    return NGX_ERROR;
+}

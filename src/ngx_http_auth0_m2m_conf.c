@@ -1,0 +1,420 @@
+
+#include "ngx_http_auth0_m2m_conf.h"
+
+
+static char *ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *realm);
+static ngx_msec_t *ngx_http_auth0_m2m_conf_time_field(
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value, ngx_str_t *time);
+
+
+char *
+ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
+
+    char        *rv;
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+
+    static ngx_conf_enum_t  modes[] = {
+        { ngx_string("off"), NGX_HTTP_AUTH0_M2M_OFF },
+        { ngx_string("on"), NGX_HTTP_AUTH0_M2M_ON },
+        { ngx_string("optional"), NGX_HTTP_AUTH0_M2M_OPTIONAL },
+        { ngx_null_string, 0 }
+    };
+
+    if (lcf->enable != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; modes[i].name.len; i++) {
+        if (modes[i].name.len == value[1].len
+            && ngx_strcmp(modes[i].name.data, value[1].data) == 0)
+        {
+            lcf->enable = modes[i].value;
+        }
+    }
+
+    if (lcf->enable == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, "
+                           "it must be on, off or optional",
+                           &value[1], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->conf_file = cf->conf_file->file.name;
+    lcf->conf_line = cf->conf_file->line;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "realm=", 6) == 0
+            && lcf->realm.data == NULL)
+        {
+            name.len = value[i].len - 6;
+            name.data = value[i].data + 6;
+
+            rv = ngx_http_auth0_m2m_conf_realm(cf, &name, &lcf->realm);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "token=$", 7) == 0
+            && lcf->token_index == NGX_CONF_UNSET
+            && value[i].len > 7)
+        {
+            name.len = value[i].len - 7;
+            name.data = value[i].data + 7;
+
+            lcf->token_index = ngx_http_get_variable_index(cf, &name);
+            if (lcf->token_index == NGX_ERROR) {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid or duplicate parameter \"%V\" in \"%V\" "
+                           "directive, only realm=string and token=$variable "
+                           "are known", &value[i], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* A quoted-string of RFC 9110 section 5.6.4, without its quotes. */
+
+static char *
+ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *realm)
+{
+    u_char  *p;
+    size_t   i;
+
+    p = ngx_pnalloc(cf->pool, 2 * value->len + 1);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    realm->data = p;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < 0x20 || value->data[i] >= 0x7f) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the realm may hold printable ASCII only");
+            return NGX_CONF_ERROR;
+        }
+
+        if (value->data[i] == '"' || value->data[i] == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = value->data[i];
+    }
+
+    realm->len = p - realm->data;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *name)
+{
+    size_t  i;
+    u_char  c;
+
+    if (name->len == 0 || name->len > 253 || name->data[0] == '.') {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+            && (c < '0' || c > '9') && c != '.' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+char *
+ngx_http_auth0_m2m_conf_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t     *value, *s;
+    ngx_uint_t     i, j;
+    ngx_array_t  **field;
+
+    field = ngx_http_auth0_m2m_conf_field(cmd, conf);
+
+    if (*field != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    *field = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    if (*field == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (!ngx_http_auth0_m2m_conf_is_domain(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid domain \"%V\" in \"%V\" directive, "
+                               "write the host name alone, such as "
+                               "acme.us.auth0.com", &value[i], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
+        for (j = 1; j < i; j++) {
+            if (value[j].len == value[i].len
+                && ngx_strcmp(value[j].data, value[i].data) == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate domain \"%V\" in \"%V\" "
+                                   "directive", &value[i], &cmd->name);
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        s = ngx_array_push(*field);
+        if (s == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *s = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_array_t                 **field;
+    ngx_http_auth0_m2m_route_t   *route, *routes;
+
+    value = cf->args->elts;
+    field = ngx_http_auth0_m2m_conf_field(cmd, conf);
+
+    if (*field == NGX_CONF_UNSET_PTR) {
+        *field = ngx_array_create(cf->pool, 2,
+                                  sizeof(ngx_http_auth0_m2m_route_t));
+        if (*field == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (cf->args->nelts == 3
+        && !ngx_http_auth0_m2m_conf_is_domain(&value[2]))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid domain \"%V\" in \"%V\" directive",
+                           &value[2], &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    routes = (*field)->elts;
+
+    for (i = 0; i < (*field)->nelts; i++) {
+        if (routes[i].domain.len == (cf->args->nelts == 3 ? value[2].len : 0)
+            && ngx_strncmp(routes[i].domain.data, value[2].data,
+                           routes[i].domain.len) == 0)
+        {
+            return "is duplicate for this domain";
+        }
+    }
+
+    route = ngx_array_push(*field);
+    if (route == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(route, sizeof(ngx_http_auth0_m2m_route_t));
+    route->url = value[1];
+
+    if (cf->args->nelts == 3) {
+        route->domain = value[2];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_auth0_m2m_conf_jwks_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
+
+    ngx_str_t   *value, time;
+    ngx_int_t    ms;
+    ngx_uint_t   i;
+    ngx_msec_t  *field;
+
+    if (lcf->jwks_cache_line) {
+        return "is duplicate";
+    }
+
+    lcf->jwks_cache_line = cf->conf_file->line;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        field = ngx_http_auth0_m2m_conf_time_field(lcf, &value[i], &time);
+        ms = field ? ngx_parse_time(&time, 0) : NGX_ERROR;
+
+        if (ms == NGX_ERROR || *field != NGX_CONF_UNSET_MSEC
+            || (ms < NGX_HTTP_AUTH0_M2M_FETCH_MIN && field != &lcf->stale
+                && field != &lcf->cooldown))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid or duplicate parameter \"%V\" in "
+                               "\"%V\" directive, known are valid=time, "
+                               "stale=time, cooldown=time, timeout=time; "
+                               "valid and timeout are at least 100ms",
+                               &value[i], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
+        *field = (ngx_msec_t) ms;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_msec_t *
+ngx_http_auth0_m2m_conf_time_field(ngx_http_auth0_m2m_loc_conf_t *lcf,
+    ngx_str_t *value, ngx_str_t *time)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        ngx_str_t  name;
+        size_t     offset;
+    } fields[] = {
+        { ngx_string("valid="),
+          offsetof(ngx_http_auth0_m2m_loc_conf_t, valid) },
+        { ngx_string("stale="),
+          offsetof(ngx_http_auth0_m2m_loc_conf_t, stale) },
+        { ngx_string("cooldown="),
+          offsetof(ngx_http_auth0_m2m_loc_conf_t, cooldown) },
+        { ngx_string("timeout="),
+          offsetof(ngx_http_auth0_m2m_loc_conf_t, timeout) }
+    };
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (value->len > fields[i].name.len
+            && ngx_strncmp(value->data, fields[i].name.data,
+                           fields[i].name.len)
+               == 0)
+        {
+            time->len = value->len - fields[i].name.len;
+            time->data = value->data + fields[i].name.len;
+
+            return (ngx_msec_t *) ((char *) lcf + fields[i].offset);
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A file's name, relative to the configuration's folder. */
+
+char *
+ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char       *rv;
+    ngx_str_t  *path;
+
+    rv = ngx_conf_set_str_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    path = (ngx_str_t *) ((char *) conf + cmd->offset);
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_auth0_m2m_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth0_m2m_main_conf_t *mcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    if (mcf->zone_name.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "zone=", 5) != 0) {
+        goto invalid;
+    }
+
+    name.data = value[1].data + 5;
+    p = (u_char *) ngx_strchr(name.data, ':');
+
+    if (p == NULL || p == name.data) {
+        goto invalid;
+    }
+
+    name.len = p - name.data;
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = ngx_parse_size(&s);
+    if (size == NGX_ERROR) {
+        goto invalid;
+    }
+
+    if (size < NGX_HTTP_AUTH0_M2M_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, give it at least 256k",
+                           &name);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->zone_name = name;
+    mcf->zone_size = size;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"%V\" directive, "
+                       "it must be zone=name:size", &value[1], &cmd->name);
+
+    return NGX_CONF_ERROR;
+}

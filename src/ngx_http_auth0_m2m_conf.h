@@ -1,0 +1,92 @@
+
+/*
+ * Reading the configuration.  Nothing here runs after nginx has started.
+ */
+
+#ifndef NGX_HTTP_AUTH0_M2M_CONF_H_INCLUDED
+#define NGX_HTTP_AUTH0_M2M_CONF_H_INCLUDED
+
+
+#include "ngx_http_auth0_m2m_module.h"
+
+
+#pragma GCC visibility push(hidden)
+
+
+/* The array that a directive fills, by cmd->offset. */
+
+#define ngx_http_auth0_m2m_conf_field(cmd, conf)                              \
+    ((ngx_array_t **) ((char *) (conf) + (cmd)->offset))
+
+
+/* Setters, named after their directives. */
+
+char *ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_domain(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_group(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_organization(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_jwks_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* Inheritance, defaults, and what locations need made from what was read. */
+
+void *ngx_http_auth0_m2m_conf_create_main(ngx_conf_t *cf);
+void *ngx_http_auth0_m2m_conf_create_loc(ngx_conf_t *cf);
+char *ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent,
+    void *child);
+
+
+/*
+ * Value of the environment for a directive that was not given: variables
+ * PLUGIN_AUTH0_M2M_<name>, else AUTH0_M2M_<name>; NULL when neither is set or
+ * both are empty.
+ */
+char *ngx_http_auth0_m2m_conf_env(const char *name);
+
+
+/*
+ * Finds or makes the key set of a domain as lcf describes it: the way to the
+ * tenant, TLS, times, file.  NULL: failed, an [emerg] was logged.
+ */
+ngx_http_auth0_m2m_keyset_t *ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain);
+
+/* Its parts: the peers, and TLS. */
+
+ngx_int_t ngx_http_auth0_m2m_conf_reach(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_keyset_t *ks, ngx_str_t *url);
+ngx_int_t ngx_http_auth0_m2m_conf_tls(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_tenant_t *tenant, ngx_str_t *ca_file);
+
+/* 1 when the location has a `resolver`. */
+
+ngx_uint_t ngx_http_auth0_m2m_conf_resolver(ngx_conf_t *cf);
+
+/* 1 when name is a host name: letters, digits, dots and hyphens. */
+
+ngx_uint_t ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *name);
+
+
+#pragma GCC visibility pop
+
+
+#endif /* NGX_HTTP_AUTH0_M2M_CONF_H_INCLUDED */
