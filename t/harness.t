@@ -250,6 +250,7 @@ sub alarms {
     my @good = (
         '2000/01/01 00:00:00 [error] 1#1: something',
         'src/core/ngx_string.c:1:2: runtime error: null pointer',
+        'src/http/v2/ngx_http_v2.c:1:2: runtime error: misaligned',
     );
 
     for my $line (@bad) {

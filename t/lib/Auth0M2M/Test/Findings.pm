@@ -32,8 +32,8 @@ my $bad = qr{
     | Assertion .* failed
 }x;
 
-my $nginx_own = qr{^src/(?:core|event|http|os|stream|mail)/ngx_\S+
-                   :\s+runtime\ error:}x;
+my $nginx_own = qr{^src/(?:core|event|http|os|stream|mail)/
+                   (?:\w+/)*ngx_\S+:\s+runtime\ error:}x;
 
 sub in_text {
     my ($text, @expected) = @_;

@@ -96,9 +96,9 @@ sub _valgrind {
     my ($self) = @_;
     my $supp = $self->{suppressions};
 
-    return ('valgrind', '-q', '--trace-children=yes', '--leak-check=full',
+    return ('valgrind', '--trace-children=yes', '--leak-check=full',
         '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite',
-        '--error-exitcode=0', '-s', "--log-file=$self->{dir}/valgrind.%p",
+        '--error-exitcode=0', "--log-file=$self->{dir}/valgrind.%p",
         $supp && -e $supp ? "--suppressions=$supp" : ());
 }
 
