@@ -44,12 +44,14 @@ export NGINX_SRC := $(strip $(SOURCE))
 export TEST_NGINX_BINARY := $(if $(OWN),$(TREE)/objs/nginx,/usr/sbin/nginx)
 export TEST_NGINX_MODULE := $(if $(SAN)$(VALGRIND),static,$(MODULE))
 export TEST_NGINX_VALGRIND := $(VALGRIND)
+export TEST_NGINX_SLOW := $(if $(VALGRIND),10,$(if $(SAN),3,1))
 export TEST_KEY_DIR := $(abspath build/keys)
 
 step = @printf '== %s\n' '$(1)'
 
 
 .PHONY: help deps build lint unit test demo install clean FORCE
+.DELETE_ON_ERROR:
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,9 +64,10 @@ deps: ## install the Debian packages that build and test need
 
 build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
 
-lint: $(TREE)/objs/Makefile ## warnings of two compilers, analyzers, layer and style rules
+lint: ## warnings of two compilers, analyzers, layer and style rules
 	$(call step,lint)
-	@t/bin/deps build lint
+	@t/bin/deps build test lint
+	@$(MAKE) --no-print-directory $(TREE)/objs/Makefile
 	@t/lint.sh
 
 unit: unit-build ## the core's unit tests, with sanitizers
@@ -94,14 +97,15 @@ clean: ## remove what was built
 # The module.  The nginx tree is configured again when parameters, the list
 # of sources or the nginx headers change; nginx's own make does the rest.
 
-PARAMS := $(CC)|$(CFLAGS)|$(LDFLAGS)|$(DEBUG)|$(SAN)|$(VALGRIND)|$(NGINX_SRC)
+DEV    := $(shell dpkg-query -W -f='$${Version}' nginx-dev 2>/dev/null)
+PARAMS := $(CC)|$(CFLAGS)|$(LDFLAGS)|$(DEBUG)|$(SAN)|$(VALGRIND)|
+PARAMS := $(PARAMS)$(NGINX_SRC)|$(DEV)
 
 $(BUILD)/params: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(PARAMS)' | cmp -s - $@ || echo '$(PARAMS)' > $@
 
-$(TREE)/objs/Makefile: $(BUILD)/params config t/bin/nginx-tree \
-                       $(wildcard /usr/share/nginx/src/conf_flags)
+$(TREE)/objs/Makefile: $(BUILD)/params config t/bin/nginx-tree
 	@$(if $(NGINX_SRC),,test -e /usr/share/nginx/src/conf_flags || \
 	    { echo 'nginx-dev is missing: make deps'; exit 1; })
 	@$(if $(SAN)$(VALGRIND),t/bin/nginx-source $(NGINX_SRC))
