@@ -372,8 +372,8 @@ sub https_url ($self)  { 'https://127.0.0.1:' . $self->https_port }
 
 sub admin ($self, $name, $arguments = {}) {
     my $socket = delete $self->{socket} // _connect($self->admin_port);
-    my (undef, $body) = _exchange($socket, "/_admin/$name",
-        'application/json', encode_json($arguments));
+    my (undef, $body) = _exchange($socket, '1.1', "/_admin/$name",
+        encode_json($arguments));
     my $answer = eval { decode_json($body) };
     croak "tenant, $name: " . ($answer->{error} // 'no answer')
         if !$answer->{ok};
@@ -387,10 +387,11 @@ sub _connect ($port) {
 }
 
 # One POST, in one write: two would wait for each other's acknowledgement.
-sub _exchange ($socket, $path, $type, $body) {
-    print {$socket} "POST $path HTTP/1.1\r\nhost: tenant\r\n"
-        . "content-type: $type\r\ncontent-length: " . length($body)
-        . "\r\n\r\n$body";
+# The answer must not be chunked, which HTTP 1.0 makes sure of.
+sub _exchange ($socket, $version, $path, $body) {
+    print {$socket} "POST $path HTTP/$version\r\nhost: tenant\r\n"
+        . "content-type: application/json\r\n"
+        . 'content-length: ' . length($body) . "\r\n\r\n$body";
     $socket->flush;
     my $status = (<$socket> // '') =~ /\AHTTP\S+ (\d+)/ ? $1 : 0;
     my $size   = 0;
@@ -398,7 +399,7 @@ sub _exchange ($socket, $path, $type, $body) {
         $size = $1 if $line =~ /\Acontent-length: (\d+)/i;
         last if $line eq "\r\n";
     }
-    my $got = read $socket, my $answer, $size;
+    my $got = read $socket, my ($answer), $size;
     return ($status, ($got // 0) == $size ? $answer : undef);
 }
 
@@ -433,9 +434,8 @@ for my $name (qw(add_user add_org add_member add_api add_client
 }
 
 sub request_token ($self, %form) {
-    my ($status, $body) = _exchange(_connect($self->http_port),
-        '/oauth/token', 'application/json',
-        encode_json({ grant_type => 'client_credentials', %form }));
+    my ($status, $body) = _exchange(_connect($self->http_port), '1.0',
+        '/oauth/token', encode_json({ grant_type => 'client_credentials', %form }));
     return ($status, eval { decode_json($body) });
 }
 
