@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_auth0_m2m_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_http_auth0_m2m_get_peer(ngx_peer_connection_t *pc,
     void *data);
+static void ngx_http_auth0_m2m_free_peer(ngx_peer_connection_t *pc,
+    void *data, ngx_uint_t state);
 static ngx_int_t ngx_http_auth0_m2m_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_auth0_m2m_reinit_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in);
@@ -148,6 +150,11 @@ ngx_http_auth0_m2m_init_peer(ngx_http_request_t *r,
     x->get_peer = u->peer.get;
     u->peer.get = ngx_http_auth0_m2m_get_peer;
 
+    if (!(us->flags & NGX_HTTP_UPSTREAM_CREATE)) {
+        x->free_peer = u->peer.free;
+        u->peer.free = ngx_http_auth0_m2m_free_peer;
+    }
+
     return NGX_OK;
 }
 
@@ -183,6 +190,23 @@ ngx_http_auth0_m2m_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_close_connection(c);
 
     return NGX_OK;
+}
+
+
+/*
+ * Only who writes an upstream block asks for max_fails.  Without one, nothing
+ * is held against an address: a tenant that is back is reached at once.
+ */
+
+static void
+ngx_http_auth0_m2m_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_auth0_m2m_exchange_t  *x;
+
+    x = pc->log->data;
+
+    x->free_peer(pc, data, 0);
 }
 
 
