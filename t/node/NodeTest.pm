@@ -1,0 +1,156 @@
+package NodeTest;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use Fcntl qw(:flock);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+use File::Spec;
+
+our @EXPORT = qw(chromium modules run_node skip_all);
+
+=encoding utf8
+
+=head1 NAME
+
+NodeTest - runs tests written for node:test under prove
+
+=head1 SYNOPSIS
+
+    use lib 't/node';
+    use NodeTest;
+
+    run_node('conf-examples/portal-plugin/plugin.test.js');
+
+=head1 DESCRIPTION
+
+    run_node($file, %env)   runs `node --test` on a file (path from the
+                            project's root) with these additions to the
+                            environment, passes its TAP on, says node's
+                            summary and exits as node does
+    chromium                path of the browser, from CHROMIUM or Debian
+    modules($folder)        installs what the folder's package-lock.json
+                            names into BUILD/node/NAME; returns that folder
+    skip_all($reason)       prints a plan of nothing and exits
+
+Missing programs are installed by t/bin/deps, group `browser`.  A test is
+skipped, with the reason, when they or a package are not to be had.
+
+=cut
+
+my $ROOT = abs_path(dirname(__FILE__) . '/../..');
+
+sub skip_all {
+    my ($reason) = @_;
+
+    print "1..0 # SKIP $reason\n";
+    exit 0;
+}
+
+sub program {
+    my ($works, $what) = @_;
+
+    my $found = $works->();
+    return $found if $found;
+
+    system("$ROOT/t/bin/deps browser >&2");
+    return $works->() // skip_all("$what is missing and cannot be installed");
+}
+
+sub which {
+    my ($name) = @_;
+
+    my ($found) = grep { -x } map { "$_/$name" } File::Spec->path;
+    return $found;
+}
+
+sub node {
+    return program(
+        sub {
+            my $node = which('node') // return;
+            my ($major) = `$node --version` =~ /^v(\d+)/;
+            return $major >= 18 ? $node : undef;
+        },
+        'Node.js 18 or later'
+    );
+}
+
+sub chromium {
+    return program(sub { $ENV{CHROMIUM} // which('chromium') }, 'Chromium');
+}
+
+sub modules {
+    my ($folder) = @_;
+
+    my $npm = program(sub { which('npm') }, 'npm');
+    my $to = ($ENV{BUILD} // "$ROOT/build") . '/node/' . $folder =~ tr{/}{-}r;
+
+    make_path($to);
+    open my $lock, '>', "$to/.lock" or die "$to/.lock: $!\n";
+    flock $lock, LOCK_EX or die "$to/.lock: $!\n";
+
+    install($npm, "$ROOT/$folder", $to);
+    return $to;
+}
+
+sub install {
+    my ($npm, $from, $to) = @_;
+
+    my $wanted = slurp("$from/package-lock.json");
+    return if -e "$to/done" && slurp("$to/done") eq $wanted;
+
+    for my $name (qw(package.json package-lock.json)) {
+        copy("$from/$name", $to) or die "$from/$name: $!\n";
+    }
+
+    my $said = `cd '$to' && '$npm' ci --no-audit --no-fund --ignore-scripts \\
+        --fetch-retries=1 --fetch-timeout=30000 2>&1`;
+
+    if ($?) {
+        skip_all('the package registry cannot be reached')
+            if $said =~ /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET
+                |ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b/x;
+        die "npm ci in $from:\n$said";
+    }
+
+    open my $done, '>', "$to/done" or die "$to/done: $!\n";
+    print {$done} $wanted;
+    close $done or die "$to/done: $!\n";
+    return;
+}
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $in, '<', $path or die "$path: $!\n";
+    local $/ = undef;
+    return scalar <$in>;
+}
+
+sub run_node {
+    my ($file, %env) = @_;
+
+    my $node = node();
+    local @ENV{ keys %env } = values %env;
+
+    open my $out, '-|', $node, '--test', '--test-reporter=tap', "$ROOT/$file"
+        or die "node: $!\n";
+
+    my %count;
+    while (my $line = <$out>) {
+        print $line;
+        $count{$1} = $2 if $line =~ /^# (tests|pass|fail|skipped) (\d+)$/;
+    }
+    close $out;
+    my $status = $? >> 8 || ($? ? 1 : 0);
+
+    print STDERR '# node: ',
+        join(', ', map { "$_ $count{$_}" } sort keys %count), "\n";
+    exit $status;
+}
+
+1;
