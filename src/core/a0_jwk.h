@@ -11,7 +11,17 @@
 #include <openssl/evp.h>
 
 #include "a0.h"
+#include "a0_base64url.h"
+#include "a0_json.h"
 #include "a0_jws.h"
+
+
+/* Ready to verify with one key under one algorithm; made on first use. */
+
+typedef struct {
+    EVP_PKEY_CTX         *pkey;
+    EVP_MD               *md;
+} a0_jws_ctx_t;
 
 
 struct a0_jwk_s {
@@ -20,8 +30,31 @@ struct a0_jwk_s {
     const a0_jws_alg_t  *alg;    /* NULL where the key names none */
     size_t               size;   /* RSA: modulus in bytes; EC: 0 */
     EVP_PKEY            *pkey;
-    EVP_MD_CTX          *ctx[A0_ALG_N];  /* made on first use, see a0_jws */
+    a0_jws_ctx_t         ctx[A0_ALG_N];  /* see a0_jws */
 };
+
+
+/*
+ * Reads one JWK.  MALFORMED when it is not usable (see a0_jwk_set_parse),
+ * INTERNAL when memory ran out.  key->kid lies in jwk.  text receives the
+ * key's minimal members in a fixed order, at most A0_JWK_TEXT_MAX bytes.  The
+ * caller owns *key on A0_OK and clears it.
+ */
+
+#define A0_JWK_TEXT_MAX                                                       \
+    (a0_base64url_encoded_size(A0_RSA_BITS_MAX / 8) + 6 * A0_KID_MAX + 128)
+
+a0_err_t a0_jwk_parse(const a0_json_t *jwk, a0_jwk_t *key,
+    a0_json_out_t *text);
+
+/* The part of it that looks at the public key alone: sets kty, size, pkey. */
+
+a0_err_t a0_jwk_material(const a0_json_t *jwk, a0_jwk_t *key,
+    a0_json_out_t *text);
+
+/* Frees what the key owns, not the key itself. */
+
+void a0_jwk_clear(a0_jwk_t *key);
 
 
 /* Opaque, immutable but for the contexts above; owns its keys. */
@@ -37,8 +70,10 @@ typedef struct a0_jwk_set_s  a0_jwk_set_t;
  * A0_RSA_BITS_MIN..MAX, even modulus, exponent even or below 3 or above 32
  * bits, a point not on its curve, coordinates of the wrong length, oct keys,
  * kid empty or above A0_KID_MAX.  Private members are not read.
- * BAD_KEY_SET: not JSON, no "keys" array, above A0_JWKS_KEYS_MAX entries, or
- * no usable key at all.  The caller owns *set.
+ * A key given twice is
+ * kept once.  BAD_KEY_SET: not JSON, no "keys" array, above A0_JWKS_KEYS_MAX
+ * entries, or no usable key at all.  INTERNAL: out of memory; no key is skipped
+ * for that.  The caller owns *set.
  */
 a0_err_t a0_jwk_set_parse(a0_str_t text, a0_jwk_set_t **set);
 
@@ -49,9 +84,9 @@ size_t a0_jwk_set_size(const a0_jwk_set_t *set);
 
 /*
  * The key for a token.  kid.data NULL means the token names none: then exactly
- * one key must fit alg.  UNKNOWN_KEY: no key of that kid; BAD_SIGNATURE: the
- * kid exists, but of another type or algorithm; AMBIGUOUS_KEY: several fit (no
- * kid, or one kid twice with different keys).  kids are compared byte by byte.
+ * one key must fit alg.  UNKNOWN_KEY: no key of that kid, or without a kid none
+ * that fits; BAD_SIGNATURE: the kid exists, but of another type or algorithm;
+ * AMBIGUOUS_KEY: several different keys fit.  kids are compared byte by byte.
  */
 a0_err_t a0_jwk_set_find(a0_jwk_set_t *set, a0_str_t kid,
     const a0_jws_alg_t *alg, a0_jwk_t **key);
@@ -59,7 +94,8 @@ a0_err_t a0_jwk_set_find(a0_jwk_set_t *set, a0_str_t kid,
 
 /*
  * Writes the usable keys as a key-set document of minimal members in a fixed
- * order: parsing it again gives an equal set, and equal sets give equal bytes.
+ * order, whatever order they came in: parsing it again gives an equal set, and
+ * equal sets give equal bytes.
  * NO_SPACE when buf is too short.
  */
 a0_err_t a0_jwk_set_write(const a0_jwk_set_t *set, unsigned char *buf,

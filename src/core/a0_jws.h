@@ -64,4 +64,10 @@ a0_err_t a0_jws_verify(const a0_jws_alg_t *alg, a0_jwk_t *key, a0_str_t input,
     a0_str_t signature);
 
 
+/* After a failed OpenSSL call: empties its error queue.  INTERNAL when memory
+ * ran out, else err. */
+
+a0_err_t a0_jws_failed(a0_err_t err);
+
+
 #endif /* A0_JWS_H_INCLUDED */
