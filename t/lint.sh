@@ -73,11 +73,13 @@ check_shell() { shellcheck -x "$1"; }
 
 check_perl() {
     local out name=${1#t/lib/}
+    name=${name%.pm}
 
     case $1 in
-    *.pm) name=${name%.pm}
-          out=$(perl -w -It/lib -e "use ${name//\//::}" 2>&1) ;;
-    *)    out=$(perl -w -It/lib -c "$1" 2>&1 | grep -v ' syntax OK$') ;;
+    t/lib/*.pm) out=$(perl -w -It/lib -e "use ${name//\//::}" 2>&1) ;;
+    *.pm)       out=$(perl -w -It/lib -e "require './$1'" 2>&1) ;;
+    *)          out=$(perl -w -It/lib -c "$1" 2>&1 |
+                    grep -v ' syntax OK$') ;;
     esac
 
     [ -z "$out" ] || { echo "$out"; return 1; }

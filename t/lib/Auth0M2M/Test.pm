@@ -6,19 +6,17 @@ use warnings;
 use File::Basename qw(dirname);
 use File::Spec;
 use File::Temp;
-use List::Util qw(pairkeys);
 use Scalar::Util qw(weaken);
 use Test::Builder;
-use Time::HiRes qw(sleep time);
 
 use Auth0M2M::Test::Backend;
-use Auth0M2M::Test::Client;
 use Auth0M2M::Test::Conf;
 use Auth0M2M::Test::Curl;
 use Auth0M2M::Test::Findings;
+use Auth0M2M::Test::Folder;
 use Auth0M2M::Test::Ports;
 use Auth0M2M::Test::Process;
-use Auth0M2M::Test::Response;
+use Auth0M2M::Test::Requests;
 
 =head1 NAME
 
@@ -173,6 +171,9 @@ signal, a process left.  Nothing is printed when all is well.
     TEST_NGINX_LEAVE     1: keep the folders
 
 =cut
+
+use parent -norequire,
+    qw(Auth0M2M::Test::Requests Auth0M2M::Test::Folder);
 
 our $root = File::Spec->rel2abs(dirname(__FILE__) . '/../../..');
 
@@ -375,6 +376,7 @@ sub kill_worker {
 
 sub pid     { return $_[0]{process}->pid }
 sub workers { return $_[0]{process}->workers }
+sub backend { return $_[0]{backend} }
 sub alive   { return $_[0]{process}->alive }
 sub signal  { return $_[0]{process}->signal($_[1]) }
 
@@ -405,194 +407,6 @@ sub _nginx {
 
     _complain('nginx -t', @wrong);
     return ($exit, $output);
-}
-
-# Requests.
-
-sub port {
-    my ($self, $name) = @_;
-    return $self->{ports}->port($name // $self->{port} // '');
-}
-
-# An unblessed copy of the references: it owns nothing.
-
-sub at {
-    my ($self, $name) = @_;
-    return bless { %$self, port => $name, owner => 0, of => $self },
-        ref $self;
-}
-
-sub backend { return $_[0]{backend} }
-
-sub get {
-    my ($self, $path, @headers) = @_;
-    return $self->request('GET', $path, \@headers);
-}
-
-sub request {
-    my ($self, @request) = @_;
-    return $self->async([@request])->wait($self->bound(10));
-}
-
-sub async {
-    my ($self, $request) = @_;
-    return $self->_client([$request])->flush($self->bound(5));
-}
-
-sub raw {
-    my ($self, $bytes, %o) = @_;
-    my $client = Auth0M2M::Test::Client->new(
-        port    => $self->port,
-        bytes   => $bytes,
-        methods => [],
-    );
-
-    $client->wait($self->bound($o{timeout} // 5));
-    return $client->received;
-}
-
-sub pipeline {
-    my ($self, @requests) = @_;
-    my $client = $self->_client(\@requests, keep => 1);
-
-    $client->wait($self->bound(10));
-    return map { $_ // Auth0M2M::Test::Response->none }
-        ($client->responses)[0 .. $#requests];
-}
-
-sub parallel {
-    my ($self, $requests, %o) = @_;
-    my @left   = @$requests;
-    my $batch  = $o{concurrency} || @left;
-    my @answers;
-
-    while (my @now = splice @left, 0, $batch) {
-        my @clients = map { $self->_client([$_]) } @now;
-        Auth0M2M::Test::Client->run(\@clients,
-            $self->bound($o{timeout} // 30));
-        push @answers, map { $_->wait(0) } @clients;
-        $_->close for @clients;
-    }
-
-    return @answers;
-}
-
-# keep: only the last request asks for the connection to be closed.
-
-sub _client {
-    my ($self, $requests, %o) = @_;
-    my (@methods, $bytes);
-
-    for my $i (0 .. $#$requests) {
-        my $text = _text($requests->[$i], $o{keep} && $i < $#$requests);
-        push @methods, $text =~ /^(\S+)/ ? $1 : 'GET';
-        $bytes .= $text;
-    }
-
-    return Auth0M2M::Test::Client->new(
-        port    => $self->port,
-        bytes   => $bytes,
-        methods => \@methods,
-    );
-}
-
-sub _text {
-    my ($request, $keep) = @_;
-    return $request if !ref $request;
-
-    my ($method, $path, $headers, $body) = @$request;
-    my @headers = @{ $headers || [] };
-    my %given   = map { lc $_ => 1 } pairkeys @headers;
-
-    unshift @headers, 'Host', 'localhost' if !$given{host};
-    push @headers, 'Content-Length', length $body
-        if defined $body
-        && !$given{'content-length'}
-        && !$given{'transfer-encoding'};
-    push @headers, 'Connection', 'close' if !$given{connection} && !$keep;
-
-    my $text = "$method $path HTTP/1.1\r\n";
-
-    while (my ($k, $v) = splice @headers, 0, 2) {
-        $text .= "$k: $v\r\n";
-    }
-
-    return "$text\r\n" . ($body // '');
-}
-
-sub _h2 {
-    my ($self) = @_;
-    return Auth0M2M::Test::Curl->new(
-        port  => $self->port($self->{port} // 'H2'),
-        bound => $self->bound(10),
-    );
-}
-
-sub h2       { my ($self, @r) = @_; return $self->_h2->request(@r) }
-sub h2_start { my ($self, @r) = @_; return $self->_h2->start(@r) }
-sub h2_many  { my ($self, @r) = @_; return $self->_h2->many(@r) }
-
-# Logs and files.
-
-sub dir  { return "$_[0]{dir}" }
-sub path { return "$_[0]{dir}/$_[1]" }
-
-sub write_file {
-    my ($self, $name, $text, $mode) = @_;
-    my $path = $self->path($name);
-
-    unlink $path;
-    open my $fh, '>', $path or die "$path: $!\n";
-    chmod $mode // 0600, $path;
-    print {$fh} $text;
-    close $fh or die "$path: $!\n";
-    return $path;
-}
-
-sub _all_lines {
-    my ($self, $name, $from) = @_;
-    open my $fh, '<', $self->path($name) or return;
-    seek $fh, $from // 0, 0;
-    chomp(my @lines = <$fh>);
-    return @lines;
-}
-
-sub access_log { return $_[0]->_all_lines('access.log') }
-sub error_log  { return $_[0]->_all_lines('error.log', $_[0]{mark}) }
-
-sub log_mark {
-    my ($self) = @_;
-    $self->{mark} = -s $self->path('error.log') // 0;
-    return;
-}
-
-sub wait_for_log {
-    my ($self, $pattern, $bound) = @_;
-    return $self->wait_for(
-        sub { scalar grep {/$pattern/} $self->error_log }, $bound);
-}
-
-sub wait_for {
-    my ($self, $condition, $bound) = @_;
-    my $end = time + $self->bound($bound // 5);
-
-    while (1) {
-        my $result = $condition->();
-        return $result if $result || time > $end;
-        sleep 0.01;
-    }
-}
-
-sub expect_log {
-    my ($self, @patterns) = @_;
-    push @{ $self->{expect} }, @patterns;
-    return;
-}
-
-sub bound {
-    my ($class, $seconds) = @_;
-    my $slow = $ENV{TEST_NGINX_SLOW} || ($ENV{TEST_NGINX_VALGRIND} ? 10 : 1);
-    return $seconds * $slow;
 }
 
 sub DESTROY {
