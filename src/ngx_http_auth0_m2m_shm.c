@@ -1,7 +1,8 @@
 
-#include "ngx_http_auth0_m2m_shm.h"
+#include "ngx_http_auth0_m2m_shm_provision.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 
 
 #define NGX_HTTP_AUTH0_M2M_SHM_VERSION  1
@@ -34,6 +35,7 @@ struct ngx_http_auth0_m2m_shared_s {
     ngx_atomic_t          generations;
     size_t                size;
     a0_tcache_t          *tcache;
+    ngx_http_auth0_m2m_tables_t  *tables;
     volatile uint64_t     counters[A0_METRIC_N];
     ngx_http_auth0_m2m_keys_t  keys[1];
 };
@@ -92,6 +94,18 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
         return NGX_OK;
     }
 
+#ifdef MADV_DONTDUMP
+
+    /* it will hold Management tokens: keep it out of core files */
+
+    if (madvise(zone->shm.addr, zone->shm.size, MADV_DONTDUMP) == -1) {
+        ngx_log_error(NGX_LOG_WARN, zone->shm.log, ngx_errno,
+                      "madvise(MADV_DONTDUMP) failed for zone \"%V\"",
+                      &zone->shm.name);
+    }
+
+#endif
+
     size = shpool->pfree * ngx_pagesize;
     p = ngx_slab_calloc(shpool, size);
     if (p == NULL) {
@@ -110,6 +124,16 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     used = offsetof(ngx_http_auth0_m2m_shared_t, keys)
            + sh->nkeys * sizeof(ngx_http_auth0_m2m_keys_t);
     used = ngx_align(used, 64);
+
+    sh->tables = (ngx_http_auth0_m2m_tables_t *) (p + used);
+
+    if (ngx_http_auth0_m2m_tables_init(sh->tables, size, shpool) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "auth0_m2m: OpenSSL has no random numbers");
+        return NGX_ERROR;
+    }
+
+    used = ngx_align(used + ngx_http_auth0_m2m_tables_size(size), 64);
 
     /* what is left remembers tokens */
 
@@ -363,6 +387,13 @@ ngx_http_auth0_m2m_shm_keys_swap(ngx_http_auth0_m2m_shared_t *sh,
     ngx_memory_barrier();
 
     k->generation = ((++sh->generations) << 1) | b;
+}
+
+
+ngx_http_auth0_m2m_tables_t *
+ngx_http_auth0_m2m_shm_tables(ngx_http_auth0_m2m_shared_t *sh)
+{
+    return sh->tables;
 }
 
 

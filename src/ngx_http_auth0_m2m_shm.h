@@ -28,6 +28,10 @@
 
 typedef struct ngx_http_auth0_m2m_shared_s  ngx_http_auth0_m2m_shared_t;
 
+/* See ngx_http_auth0_m2m_shm_provision.h. */
+
+typedef struct ngx_http_auth0_m2m_tables_s  ngx_http_auth0_m2m_tables_t;
+
 
 /* A copy of one key set's state. */
 
@@ -95,6 +99,8 @@ void ngx_http_auth0_m2m_shm_keys_static(ngx_http_auth0_m2m_shared_t *sh,
     ngx_uint_t slot, a0_str_t keys);
 
 
+ngx_http_auth0_m2m_tables_t *ngx_http_auth0_m2m_shm_tables(
+    ngx_http_auth0_m2m_shared_t *sh);
 a0_tcache_t *ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_shared_t *sh);
 
 /* Counters, see a0_metrics.h. */

@@ -1,0 +1,309 @@
+
+#include "ngx_http_auth0_m2m_shm_tables.h"
+
+
+/* The worker's copy of the revoked clients, taken at `seen`. */
+
+typedef struct {
+    ngx_atomic_uint_t              seen;
+    ngx_uint_t                     n;
+    ngx_http_auth0_m2m_revoked_t  *elts;
+} ngx_http_auth0_m2m_revoked_copy_t;
+
+
+static ngx_int_t ngx_http_auth0_m2m_revoked_sync(
+    ngx_http_auth0_m2m_tables_t *t, int64_t seconds);
+static ngx_http_auth0_m2m_ring_t *ngx_http_auth0_m2m_orphan_find_locked(
+    ngx_http_auth0_m2m_tables_t *t, a0_ring_e kind, a0_str_t id);
+
+
+static ngx_http_auth0_m2m_revoked_copy_t  ngx_http_auth0_m2m_revoked_copy;
+
+
+ngx_int_t
+ngx_http_auth0_m2m_revoke(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
+    int64_t seconds, int64_t until)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_auth0_m2m_revoked_t  *e, *spare;
+
+    if (client_id.len == 0 || client_id.len > NGX_HTTP_AUTH0_M2M_CLIENT_ID_MAX)
+    {
+        return NGX_OK;
+    }
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    spare = &t->revoked[0];
+
+    for (i = 0; i < t->n; i++) {
+        e = &t->revoked[i];
+
+        if (e->len == client_id.len
+            && ngx_memcmp(e->client_id, client_id.data, e->len) == 0)
+        {
+            spare = e;
+            break;
+        }
+
+        if (e->until < spare->until) {
+            spare = e;
+        }
+    }
+
+    rc = (i == t->n && spare->until > seconds) ? NGX_DECLINED : NGX_OK;
+
+    spare->until = 0;
+    ngx_memory_barrier();
+
+    ngx_memcpy(spare->client_id, client_id.data, client_id.len);
+    spare->len = client_id.len;
+
+    ngx_memory_barrier();
+    spare->until = until;
+
+    (void) ngx_atomic_fetch_add(&t->revocations, 1);
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_uint_t
+ngx_http_auth0_m2m_revoked(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
+    int64_t seconds)
+{
+    ngx_uint_t                      i;
+    ngx_http_auth0_m2m_revoked_t   *e;
+
+    if (ngx_http_auth0_m2m_revoked_copy.seen != t->revocations
+        && ngx_http_auth0_m2m_revoked_sync(t, seconds) != NGX_OK)
+    {
+        return 1;
+    }
+
+    e = ngx_http_auth0_m2m_revoked_copy.elts;
+
+    for (i = 0; i < ngx_http_auth0_m2m_revoked_copy.n; i++) {
+        if (e[i].len == client_id.len
+            && seconds < e[i].until
+            && ngx_memcmp(e[i].client_id, client_id.data, client_id.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Allocated once a worker, on the first revocation it sees. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
+    int64_t seconds)
+{
+    ngx_uint_t                          i, n;
+    ngx_http_auth0_m2m_revoked_copy_t  *copy;
+
+    copy = &ngx_http_auth0_m2m_revoked_copy;
+
+    if (copy->elts == NULL) {
+        copy->elts = ngx_palloc(ngx_cycle->pool,
+                            t->n * sizeof(ngx_http_auth0_m2m_revoked_t));
+        if (copy->elts == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    n = 0;
+
+    for (i = 0; i < t->n; i++) {
+        if (seconds < t->revoked[i].until) {
+            copy->elts[n++] = t->revoked[i];
+        }
+    }
+
+    copy->n = n;
+    copy->seen = t->revocations;
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
+    int64_t seconds)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < t->n; i++) {
+        n += (seconds < t->revoked[i].until);
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
+    const u_char *owner, const a0_ring_entry_t *entry)
+{
+    ngx_uint_t                  i;
+    ngx_http_auth0_m2m_ring_t  *e;
+
+    if (entry->id.len == 0
+        || entry->id.len > NGX_HTTP_AUTH0_M2M_CLIENT_ID_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    e = ngx_http_auth0_m2m_orphan_find_locked(t, entry->kind, entry->id);
+
+    for (i = 0; e == NULL && i < t->n; i++) {
+        if (!t->ring[i].used) {
+            e = &t->ring[i];
+        }
+    }
+
+    if (e) {
+        e->used = 0;
+        ngx_memory_barrier();
+
+        ngx_memcpy(e->orphan.id, entry->id.data, entry->id.len);
+        ngx_memcpy(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID);
+        e->orphan.len = entry->id.len;
+        e->orphan.kind = entry->kind;
+        e->orphan.due = entry->due;
+        e->orphan.deny = entry->deny;
+        e->orphan.tries = 0;
+        e->held_until = 0;
+
+        ngx_memory_barrier();
+        e->used = 1;
+    }
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+
+    return e ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_auth0_m2m_ring_t *
+ngx_http_auth0_m2m_orphan_find_locked(ngx_http_auth0_m2m_tables_t *t,
+    a0_ring_e kind, a0_str_t id)
+{
+    ngx_uint_t                  i;
+    ngx_http_auth0_m2m_ring_t  *e;
+
+    for (i = 0; i < t->n; i++) {
+        e = &t->ring[i];
+
+        if (e->used && e->orphan.kind == kind && e->orphan.len == id.len
+            && ngx_memcmp(e->orphan.id, id.data, id.len) == 0)
+        {
+            return e;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
+    const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
+    ngx_uint_t *slot, ngx_http_auth0_m2m_orphan_t *orphan)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
+    ngx_http_auth0_m2m_ring_t  *e;
+
+    rc = NGX_DECLINED;
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    for (i = 0; i < t->n; i++) {
+        e = &t->ring[i];
+
+        if (e->used && seconds >= e->orphan.due && now >= e->held_until
+            && ngx_memcmp(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID) == 0)
+        {
+            e->held_until = now + ms;
+            e->orphan.tries++;
+            *orphan = e->orphan;
+            *slot = i;
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+
+    return rc;
+}
+
+
+void
+ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
+    ngx_uint_t slot, ngx_uint_t cleaned, int64_t seconds, ngx_int_t retry)
+{
+    ngx_http_auth0_m2m_ring_t  *e;
+
+    e = &t->ring[slot];
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    if (cleaned) {
+        e->used = 0;
+
+    } else {
+        e->orphan.due = seconds + retry;
+        e->held_until = 0;
+    }
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+}
+
+
+void
+ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
+    a0_ring_e kind, a0_str_t id)
+{
+    ngx_http_auth0_m2m_ring_t  *e;
+
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    e = ngx_http_auth0_m2m_orphan_find_locked(t, kind, id);
+
+    if (e) {
+        e->used = 0;
+    }
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < t->n; i++) {
+        n += t->ring[i].used;
+    }
+
+    return n;
+}
