@@ -60,7 +60,8 @@ help: ## list the targets
 
 deps: ## install the Debian packages that build and test need
 	$(call step,deps)
-	@t/bin/deps build test $(if $(OWN),source) $(if $(VALGRIND),valgrind)
+	@t/bin/deps build test ship browser \
+	    $(if $(OWN),source) $(if $(VALGRIND),valgrind)
 
 build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
 
