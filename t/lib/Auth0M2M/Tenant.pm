@@ -256,8 +256,8 @@ t/bin/tenant runs the same process: options --domain --http-port
 --https-port --admin-port --dir --seed --keys --key-type --outage --tls
 --config JSON.  It prints one line of JSON (domain, http_port, https_port,
 admin_port, ca_file, dir, pid, demo) when it is ready and serves until its
-standard input closes or SIGTERM.  Every method above that asks the process is POST
-http://127.0.0.1:admin_port/_admin/NAME with a JSON object of its named
+standard input closes or SIGTERM.  Every method above that asks the process
+is POST http://127.0.0.1:admin_port/_admin/NAME with a JSON object of its named
 arguments, and answers {"ok":true,"result":..} or {"ok":false,"error":".."};
 positional arguments are named as follows: add_member org, user; remove
 kind, id; rotate how; outage how; tls variant; fault rule.
@@ -354,7 +354,7 @@ sub stop ($self) {
 
 sub DESTROY ($self) { $self->stop }
 
-# ---- where it is -----------------------------------------------------------------
+# ---- where it is ------------------------------------------------------------
 
 sub domain ($self)     { $self->{domain} }
 sub issuer ($self)     { "https://$self->{domain}/" }
@@ -368,7 +368,7 @@ sub ca_file ($self)    { $self->{ready}{ca_file} }
 sub http_url ($self)   { 'http://127.0.0.1:' . $self->http_port }
 sub https_url ($self)  { 'https://127.0.0.1:' . $self->https_port }
 
-# ---- what it does ------------------------------------------------------------------
+# ---- what it does -----------------------------------------------------------
 
 sub admin ($self, $name, $arguments = {}) {
     my $socket = delete $self->{socket} // _connect($self->admin_port);
@@ -435,7 +435,8 @@ for my $name (qw(add_user add_org add_member add_api add_client
 
 sub request_token ($self, %form) {
     my ($status, $body) = _exchange(_connect($self->http_port), '1.0',
-        '/oauth/token', encode_json({ grant_type => 'client_credentials', %form }));
+        '/oauth/token',
+        encode_json({ grant_type => 'client_credentials', %form }));
     return ($status, eval { decode_json($body) });
 }
 

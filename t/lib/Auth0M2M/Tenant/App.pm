@@ -164,7 +164,8 @@ sub _open ($self, %o) {
             tls_context => sub { $self->{certs}->context($self->{tls}) });
     }
     $self->{admin} = Auth0M2M::Tenant::Server->new(
-        scheme => 'http', port => $o{admin_port}, config => { %DEFAULT, framing => 'length' },
+        scheme => 'http', port => $o{admin_port},
+        config     => { %DEFAULT, framing => 'length' },
         counters   => { opened => 0 },
         on_request => sub { Auth0M2M::Tenant::Admin::request($self, @_) });
     return;
@@ -176,7 +177,7 @@ sub use_tls ($self, $variant) {
     return;
 }
 
-# ---- the way of a request -------------------------------------------------------
+# ---- the way of a request ---------------------------------------------------
 
 sub _route ($row) {
     my @names;
@@ -261,7 +262,7 @@ sub _left ($self, $connection) {
     return;
 }
 
-# ---- documents -------------------------------------------------------------------
+# ---- documents --------------------------------------------------------------
 
 sub _jwks ($self, $call) {
     my $answer = json_answer(200, $self->{keys}->jwks,

@@ -76,7 +76,7 @@ sub _closed ($self) {
     return;
 }
 
-# ---- sending ---------------------------------------------------------------
+# ---- sending ----------------------------------------------------------------
 
 sub frame_for ($self, $answer) {
     my $config = $self->{server}{config};

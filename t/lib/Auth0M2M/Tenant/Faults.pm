@@ -106,7 +106,7 @@ sub _remember ($self, $connection) {
     return;
 }
 
-# ---- the ways ----------------------------------------------------------------
+# ---- the ways ---------------------------------------------------------------
 
 # Lays the rule's status, headers and body over an answer.
 sub override ($rule, $answer) {

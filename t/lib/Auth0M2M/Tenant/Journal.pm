@@ -62,6 +62,8 @@ sub done ($self, $entry, $status = undef) {
 
 sub left ($self, $entry) {
     $entry->{gone} = clock_gettime(CLOCK_MONOTONIC);
+    $entry->{done} = \1;
+    $self->notify;
     return;
 }
 

@@ -217,7 +217,7 @@ sub _rotate_replace ($self) {
     return;
 }
 
-# ---- compact JWS -----------------------------------------------------------
+# ---- compact JWS ------------------------------------------------------------
 
 sub _load ($pem) {
     my $pk = eval { Crypt::PK::RSA->new(\$pem) };

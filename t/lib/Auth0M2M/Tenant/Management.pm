@@ -41,7 +41,7 @@ sub run ($app, $call) {
     return $answer;
 }
 
-# ---- who -----------------------------------------------------------------------
+# ---- who --------------------------------------------------------------------
 
 sub _unauthorized ($message) {
     die Auth0M2M::Tenant::Problem::unauthorized($message);
@@ -77,7 +77,7 @@ sub _verified ($app, $token, $jws) {
     return 1;
 }
 
-# ---- what ----------------------------------------------------------------------
+# ---- what -------------------------------------------------------------------
 
 sub _refuse ($what, $code, @errors) {
     die problem(400, errors_text($what, @errors), $code) if @errors;

@@ -10,7 +10,7 @@ use Mojo::JSON ();
 
 our @EXPORT_OK = qw(check errors_text string bool array object enum);
 
-# ---- writing schemas -----------------------------------------------------------
+# ---- writing schemas --------------------------------------------------------
 
 sub string ($description, %more) {
     return { type => ['string'], description => $description, %more };
@@ -35,7 +35,7 @@ sub object ($description, $properties, %more) {
         properties => $properties, %more };
 }
 
-# ---- checking ------------------------------------------------------------------
+# ---- checking ---------------------------------------------------------------
 
 my %FORMAT = (
     'organization-name' => qr/\A[a-z0-9][a-z0-9_-]{0,49}\z/,

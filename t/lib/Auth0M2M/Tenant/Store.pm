@@ -75,7 +75,7 @@ sub records ($self, $kind) { _sorted(values %{ $self->{$kind} }) }
 sub all ($self, $kind) { map { $_->{data} } $self->records($kind) }
 sub count ($self, $kind) { scalar keys %{ $self->{$kind} } }
 
-# ---- lists that lag behind ---------------------------------------------------
+# ---- lists that lag behind --------------------------------------------------
 
 my @LAGGING = qw(client_list member_list organization_list);
 
@@ -104,7 +104,7 @@ sub _stale_for ($self, $step) {
 # One more answer of that list was given.
 sub listed ($self, $step) { $self->{lists}{$step}++; return }
 
-# ---- values ------------------------------------------------------------------
+# ---- values -----------------------------------------------------------------
 
 my $ALNUM = join '', 'A' .. 'Z', 'a' .. 'z', 0 .. 9;
 
@@ -116,7 +116,7 @@ sub timestamp ($time = time) {
     return strftime('%Y-%m-%dT%H:%M:%S', gmtime $time) . '.000Z';
 }
 
-# ---- queries used in several places ------------------------------------------
+# ---- queries used in several places -----------------------------------------
 
 sub grant_for ($self, $client_id, $audience) {
     my ($grant) = grep {
@@ -170,7 +170,7 @@ sub drop_user ($self, $id) {
     return $self->drop('users', $id);
 }
 
-# ---- for the tests -----------------------------------------------------------
+# ---- for the tests ----------------------------------------------------------
 
 sub leftovers ($self) {
     my %name = (clients => 'clients', grants => 'client_grants',

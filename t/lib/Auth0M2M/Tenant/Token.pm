@@ -73,7 +73,7 @@ sub _check_grant_type ($form) {
     return;
 }
 
-# ---- the client --------------------------------------------------------------
+# ---- the client -------------------------------------------------------------
 
 sub _authenticate ($app, $req, $form) {
     my ($id, $secret) = _basic($req, $form);
@@ -131,7 +131,8 @@ sub _by_assertion ($app, $form) {
         // _bad_assertion('not a JWT');
     my $claims = $jws->{payload};
     my $id     = $claims->{sub} // '';
-    _bad_assertion('iss and sub') if $id eq '' || $id ne ($claims->{iss} // '');
+    _bad_assertion('iss and sub')
+        if $id eq '' || $id ne ($claims->{iss} // '');
     _bad_assertion('client_id') if $id ne ($form->{client_id} // $id);
     my $client = $app->store->get(clients => $id) // _bad_assertion('client');
     my $key    = $client->{-public_key} // _bad_assertion('no key');
@@ -164,7 +165,7 @@ sub _check_assertion_claims ($app, $claims) {
     return;
 }
 
-# ---- what it may have --------------------------------------------------------
+# ---- what it may have -------------------------------------------------------
 
 sub _audience ($app, $client, $form) {
     my $audience = $form->{audience};
@@ -229,7 +230,7 @@ sub _default_organization ($app, $client, $usage) {
     return $app->store->get(orgs => $default->{organization_id});
 }
 
-# ---- claims ------------------------------------------------------------------
+# ---- claims -----------------------------------------------------------------
 
 # Options: client_id, audience, scope => [..], org => record or id,
 # dialect, permissions, expires_in.

@@ -212,7 +212,7 @@ sub _get ($app, $call) {
         pick_fields($call, view($call, _stored($app, $call))));
 }
 
-# ---- the list ------------------------------------------------------------------
+# ---- the list ---------------------------------------------------------------
 
 sub _list ($app, $call) {
     my $wanted  = _wanted($app, $call->{query});
@@ -256,7 +256,7 @@ sub _search ($app, $q) {
     return { map { $_->{client_id} // '' => 1 } @grants };
 }
 
-# ---- changes --------------------------------------------------------------------
+# ---- changes ----------------------------------------------------------------
 
 sub _update ($app, $call) {
     my $client = _stored($app, $call);

@@ -114,7 +114,7 @@ sub _stored ($app, $id) {
     return $app->store->get(grants => $id) // die not_found('grants');
 }
 
-# ---- grants ---------------------------------------------------------------------
+# ---- grants -----------------------------------------------------------------
 
 sub record (%new) {
     my %grant = (id => 'cgr_' . Auth0M2M::Tenant::Store::alnum(16),
@@ -211,7 +211,7 @@ sub _delete ($app, $call) {
     return { status => 204, headers => [] };
 }
 
-# ---- associations ----------------------------------------------------------------
+# ---- associations -----------------------------------------------------------
 
 sub _organizations ($app, $call) {
     my $grant = _stored($app, $call->{params}{id});
