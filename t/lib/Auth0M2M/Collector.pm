@@ -11,7 +11,7 @@ use POSIX ();
 use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
 use Time::HiRes qw(sleep time);
 
-use Auth0M2M::Collector::JSON qw(decode_array decode_strict);
+use Auth0M2M::Collector::JSON qw(decode_array);
 use Auth0M2M::Collector::Schema qw(complaint);
 use Auth0M2M::Tenant::Certs;
 use Auth0M2M::Test::Response;
@@ -48,6 +48,8 @@ dies.
     outage($mode)   ''         none
                     'refuse'   nothing listens, connections are closed
                     'hang'     requests are read and never answered
+                    'lost'     batches are taken, the answer is lost: the
+                               connection is closed
                     '503' ...  this status, whatever is sent
     delay($seconds) before each answer
     events          decoded events, duplicates included, in order
@@ -56,9 +58,9 @@ dies.
     wait_for($n, $bound)
                     polls until that many are accepted or the bound is over;
                     their number
-    refused         [status, reason, body] of each request not answered 201
+    refused         [status, reason, body] of each request not answered 201;
+                    status 0 stands for no answer
     batches         number of those answered 201
-    restarted       forgets what it has of the journal (for another test)
     stop
 
 =head1 What it answers
@@ -170,14 +172,6 @@ sub accepted ($self) { $self->_read; return scalar keys %{ $self->{seen} } }
 sub batches ($self)  { $self->_read; return $self->{batches} // 0 }
 sub refused ($self)  { $self->_read; return @{ $self->{refused} // [] } }
 
-sub restarted ($self) {
-    $self->_read;
-    $self->{events} = [];
-    delete @$self{qw(refused batches)};
-    $self->{seen} = {};
-    return;
-}
-
 sub wait_for ($self, $n, $bound) {
     my $end = time + $bound;
     while ($self->accepted < $n && time < $end) {
@@ -283,7 +277,6 @@ sub _receive ($self, $s) {
     $self->_continue($c);
     while (my $r = Auth0M2M::Test::Response->parse(\$c->{buffer})) {
         delete $c->{told};
-        next if $self->{mode} eq 'hang';
         push @{ $self->{due} },
             { at => time + ($self->{delay} // 0), c => $c, request => $r };
     }
@@ -305,26 +298,31 @@ sub _answer_due ($self) {
     while (@due && $due[0]{at} <= time) {
         my $next = shift @due;
         my ($c, $r) = @$next{qw(c request)};
-        next if !defined fileno $c->{socket} || $self->{mode} eq 'hang';
+        next if !defined fileno $c->{socket};
         my ($status, $reason) = $self->_verdict($r);
         print { $self->{out} } join("\t", $status, $reason,
             encode_base64($r->body, '')), "\n";
-        $c->{socket}->blocking(1);
-        syswrite $c->{socket}, _response($status, $reason);
-        $c->{socket}->blocking(0);
+        $self->_respond($c->{socket}, $status);
     }
     $self->{due} = \@due;
     return;
 }
 
-sub _response ($status, $reason) {
+sub _respond ($self, $s, $status) {
+    return                  if $self->{mode} eq 'hang';
+    return $self->_drop($s) if $self->{mode} eq 'lost';
     my $body = $status == 201 ? '' : qq({"error":"$status"}\n);
-    return "HTTP/1.1 $status $status\r\nContent-Type: application/json\r\n"
+    $s->blocking(1);
+    syswrite $s, "HTTP/1.1 $status $status\r\n"
+        . "Content-Type: application/json\r\n"
         . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+    $s->blocking(0);
+    return;
 }
 
 sub _verdict ($self, $r) {
-    return (0 + $self->{mode}, 'outage') if $self->{mode} =~ /^\d+$/;
+    return (0, 'outage')             if $self->{mode} eq 'hang';
+    return ($self->{mode}, 'outage') if $self->{mode} =~ /^\d+$/;
     return (405, $r->method) if $r->method ne 'POST';
     return (404, 'path')     if $r->path ne '/v1/events/batch';
     return (401, 'application id')

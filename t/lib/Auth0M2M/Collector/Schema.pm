@@ -9,7 +9,6 @@ use builtin qw(created_as_number);
 no warnings 'experimental::builtin';
 
 use Exporter 'import';
-use POSIX ();
 use Socket qw(AF_INET AF_INET6 inet_pton);
 use Time::Local qw(timegm_modern);
 
