@@ -147,7 +147,11 @@ endif
 
 unit-build: $(UNITS)
 
-$(UNITS): %: %.o $(CORE_OBJS)
+$(UNIT_DIR)/core.a: $(CORE_OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(UNITS): %: %.o $(UNIT_DIR)/core.a
 	@$(CC) $(UNIT_CFLAGS) -o $@ $^ $(UNIT_LIBS)
 
 $(UNIT_DIR)/test_%.o: t/unit/test_%.c $(BUILD)/params | $(UNIT_DIR)
