@@ -2,6 +2,7 @@
 #include "ngx_http_auth0_m2m_access.h"
 #include "ngx_http_auth0_m2m_cache.h"
 #include "ngx_http_auth0_m2m_jwks.h"
+#include "ngx_http_auth0_m2m_shm_provision.h"
 #include "ngx_http_auth0_m2m_token.h"
 
 
@@ -119,6 +120,7 @@ ngx_http_auth0_m2m_access_judge(ngx_http_request_t *r,
         ngx_http_auth0_m2m_jwks_forget(&ctx->waiter);
         ngx_memzero(ctx, sizeof(ngx_http_auth0_m2m_ctx_t));
         ctx->conf = lcf;
+        ctx->subrequest = (r != r->main);
     }
 
     rc = ngx_http_auth0_m2m_access_authenticate(r, ctx, wake);
@@ -191,8 +193,14 @@ ngx_http_auth0_m2m_get_ctx(ngx_http_request_t *r)
     /* an internal redirect wiped the contexts; a subrequest has its own */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_auth0_m2m_access_cleanup) {
-            return cln->data;
+        if (cln->handler != ngx_http_auth0_m2m_access_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (!ctx->subrequest) {
+            return ctx;
         }
     }
 
@@ -233,9 +241,11 @@ static a0_err_t
 ngx_http_auth0_m2m_access_authorize(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx)
 {
-    size_t                          i;
-    a0_err_t                        err;
-    ngx_http_auth0_m2m_loc_conf_t  *lcf;
+    size_t                           i;
+    a0_err_t                         err;
+    a0_str_t                         client_id;
+    ngx_http_auth0_m2m_loc_conf_t   *lcf;
+    ngx_http_auth0_m2m_main_conf_t  *mcf;
 
     lcf = ctx->conf;
 
@@ -247,6 +257,15 @@ ngx_http_auth0_m2m_access_authorize(ngx_http_request_t *r,
     err = a0_policy_check(&lcf->policy, ctx->claims, ngx_time());
     if (err != A0_OK) {
         return err;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_auth0_m2m_module);
+    client_id = a0_claims_str(ctx->claims, ctx->claims->client_id);
+
+    if (ngx_http_auth0_m2m_revoked(ngx_http_auth0_m2m_shm_tables(mcf->shared),
+                                   client_id, ngx_time()))
+    {
+        return A0_ERR_REVOKED;
     }
 
     if (lcf->require == NULL) {

@@ -156,6 +156,7 @@ typedef struct {
     unsigned                       done:1;     /* the verdict is made */
     unsigned                       verified:1; /* and it is: accepted */
     unsigned                       waited:1;   /* for keys, once */
+    unsigned                       subrequest:1; /* seen by it alone */
 } ngx_http_auth0_m2m_ctx_t;
 
 
