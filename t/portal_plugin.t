@@ -1,0 +1,13 @@
+#!/usr/bin/perl
+
+# conf-examples/portal-plugin/: the developer portal's plugin, under Node.js
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/node";
+
+use NodeTest;
+
+run_node('conf-examples/portal-plugin/plugin.test.js');
