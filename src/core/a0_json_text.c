@@ -72,9 +72,9 @@ a0_json_skip_value(const unsigned char *p, const unsigned char *end)
         return a0_json_skip_container(p, end);
     }
 
-    while (p < end && *p != ',' && !a0_json_is_space(*p)) {
+    do {
         p++;
-    }
+    } while (p < end && *p != ',' && !a0_json_is_space(*p));
 
     return p;
 }
@@ -158,6 +158,14 @@ a0_json_text_inside(a0_str_t text)
 }
 
 
+static int
+a0_json_is_whole(a0_str_t value)
+{
+    return value.data[0] != '"'
+           || (value.len > 1 && value.data[value.len - 1] == '"');
+}
+
+
 int
 a0_json_text_next(a0_str_t *rest, a0_str_t *value)
 {
@@ -177,7 +185,7 @@ a0_json_text_next(a0_str_t *rest, a0_str_t *value)
     rest->data = p;
     rest->len = (size_t) (end - p);
 
-    return 1;
+    return a0_json_is_whole(*value);
 }
 
 

@@ -33,13 +33,16 @@ typedef struct {
 #define A0_CLAIMS_PERMISSIONS  0x0080u
 #define A0_CLAIMS_CNF          0x0100u
 #define A0_CLAIMS_CLIENT_ID    0x0200u  /* the claim client_id itself */
-#define A0_CLAIMS_BAD_ORG_ID   0x0400u  /* present, but not org_[A-Za-z0-9]+ */
+#define A0_CLAIMS_BAD_ORG_ID   0x0400u  /* present, but not "org_" and 1 to 64
+                                           letters or digits; excludes ORG_ID */
 
 
 /*
  * Header of the flat block; the strings follow it.  Dates are seconds since
- * the epoch, fractions rounded up, absent ones 0 (see flags).  Lists are
- * strings each followed by one NUL.
+ * the epoch, fractions rounded up (time is compared in whole seconds, so that
+ * is exact), absent ones 0 (see flags).  Lists are non-empty strings each
+ * followed by one NUL, which len counts.  An absent string has off 0 and len 0,
+ * an empty one only len 0.
  */
 
 typedef struct {
@@ -50,19 +53,22 @@ typedef struct {
     int64_t    exp;
     int64_t    nbf;
     int64_t    iat;
-    a0_span_t  kid;          /* header's kid; off 0 when absent */
+    a0_span_t  kid;          /* header's */
     a0_span_t  iss;
     a0_span_t  sub;
     a0_span_t  aud;          /* list */
     a0_span_t  scope;        /* as sent: names separated by spaces */
     a0_span_t  permissions;  /* list */
     a0_span_t  org_id;       /* empty when absent or bad */
-    a0_span_t  client_id;    /* azp, else client_id, else sub less @clients */
+    a0_span_t  client_id;    /* azp, else client_id, else what stands before
+                                "@clients" at the end of sub */
 } a0_claims_t;
 
 
 #define A0_CLAIMS_SIZE_MAX  (A0_TOKEN_MAX + 512)
 
+
+/* The string; empty, with data not NULL, when it is absent. */
 
 a0_str_t a0_claims_str(const a0_claims_t *claims, a0_span_t span);
 
@@ -79,7 +85,7 @@ typedef struct {
 
 /* Bytes of work area that a token of n bytes needs, alignment included. */
 
-#define a0_jwt_work_size(n)  (4 * (n) + 1024)
+#define a0_jwt_work_size(n)  (2 * (n) + 128)
 
 
 /*
@@ -95,9 +101,10 @@ typedef struct {
  * WRONG_TYPE: typ other than JWT, at+jwt, application/at+jwt (any case), or
  * "cty" present; UNSUPPORTED_ALGORITHM: alg not in the table of a0_jws;
  * INVALID_CLAIM: iss, exp or aud missing or, like nbf, iat, sub, scope,
- * permissions, azp, client_id, jti, of the wrong type, aud empty, a date that
- * is negative, not finite or above A0_DATE_MAX.  jwk, jku, x5u, x5c and x5t in
- * the header are never used.
+ * permissions, azp, client_id, jti, of the wrong type (null is one), aud empty,
+ * an element of aud or permissions no string or empty, a date that is negative
+ * or above A0_DATE_MAX (0 is a date long ago).  INTERNAL: out of memory.  jwk,
+ * jku, x5u, x5c and x5t in the header are never used.
  */
 a0_err_t a0_jwt_parse(a0_str_t token, unsigned char *work, a0_jwt_t *jwt);
 
@@ -105,10 +112,11 @@ a0_err_t a0_jwt_parse(a0_str_t token, unsigned char *work, a0_jwt_t *jwt);
 /*
  * Text of a top-level claim of an encoded payload that was verified: strings
  * unquoted, arrays of strings, numbers and booleans joined with a space,
- * numbers and booleans as written, objects (and arrays holding any) as compact
- * JSON, null as nothing.  Values with C0 controls, DEL or U+0080..U+009F are
+ * numbers and booleans as written, objects and all other arrays as compact
+ * JSON, null as nothing.  Texts with C0 controls, DEL or U+0080..U+009F are
  * not given out.  out has room for payload.len bytes.  OK with *len 0 when
- * there is nothing to give.
+ * there is nothing to give.  MALFORMED: payload is not base64url.  INTERNAL:
+ * out of memory.
  */
 a0_err_t a0_jwt_claim_text(a0_str_t payload, a0_str_t name,
     unsigned char *out, size_t *len);
