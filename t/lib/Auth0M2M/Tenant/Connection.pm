@@ -43,6 +43,7 @@ sub start ($self) {
         $self->_next;
     });
     $stream->on(close => sub { $self && $self->_closed });
+    $stream->on(error => sub { });    # close follows
     $stream->timeout($self->{server}{config}{keepalive_timeout});
     $stream->start;
     return;

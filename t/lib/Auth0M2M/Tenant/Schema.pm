@@ -171,7 +171,7 @@ sub errors_text ($what, @errors) {
     return join(' (also) ', map { _error_text($what, @$_) } @errors) . '.';
 }
 
-sub _error_text ($what, $message, $path, $description) {
+sub _error_text ($what, $message, $path, $description = undef) {
     my $text = "$what validation error: '$message'";
     return $text if $path eq '';
     $text .= " on property $path";

@@ -58,7 +58,8 @@ sub list_answer ($app, $call, $records, %o) {
     die problem(400, 'You can only page through the first '
             . PAGED_RECORDS . ' records.', 'invalid_paging')
         if $start + $limit > PAGED_RECORDS;
-    my @shown = grep {defined} @$records[ $start .. $start + $limit - 1 ];
+    my @rest  = @$records;
+    my @shown = splice @rest, $start < @rest ? $start : @rest, $limit;
     my @items = map { _view($call, $_, %o) } @shown;
     return json_answer(200, \@items) if !_true($query->{include_totals});
     return json_answer(200, {
