@@ -9,7 +9,13 @@ use FindBin;
 use lib "$FindBin::Bin/node";
 
 use NodeTest;
+use Test::More;
 
-run_node('t/browser/portal.test.mjs',
+my %browser = (
     BROWSER_MODULES => modules('t/browser'),
-    CHROMIUM        => chromium());
+    CHROMIUM        => chromium(),
+);
+
+node_ok('t/browser/portal.test.mjs', %browser);
+
+done_testing;

@@ -9,5 +9,8 @@ use FindBin;
 use lib "$FindBin::Bin/node";
 
 use NodeTest;
+use Test::More;
 
-run_node('conf-examples/portal-plugin/plugin.test.js');
+node_ok('conf-examples/portal-plugin/plugin.test.js');
+
+done_testing;

@@ -33,9 +33,7 @@ export async function handler(event) {
     throw new Error('Unauthorized');            /* becomes a 401 */
   }
 
-  /* an ARN's own characters stay readable */
-  const query = simple ? '' : '?methodArn=' + encodeURIComponent(arn)
-    .replace(/%(3A|2F|24)/g, decodeURIComponent);
+  const query = simple ? '' : `?methodArn=${encodeURIComponent(arn)}`;
   const answer = await fetch(process.env.AUTHORIZER_URL + query, {
     headers: { Authorization: authorization },
     redirect: 'error',

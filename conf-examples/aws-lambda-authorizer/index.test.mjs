@@ -87,7 +87,7 @@ for (const [name, event] of Object.entries(EVENTS)) {
     assert.deepEqual(await handler(event), allow(arn));
     assert.equal(seen.length, 1);
     assert.equal(seen[0].method, 'GET');
-    assert.equal(seen[0].url, `/authorizer?methodArn=${arn}`);
+    assert.equal(seen[0].url, `/authorizer?methodArn=${encodeURIComponent(arn)}`);
     assert.equal(seen[0].headers.authorization, BEARER);
     assert.equal(seen[0].headers['x-forwarded-for'], undefined);
   });

@@ -10,8 +10,9 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Spec;
+use Test::More ();
 
-our @EXPORT = qw(chromium modules run_node skip_all);
+our @EXPORT = qw(chromium modules node_ok node_says);
 
 =encoding utf8
 
@@ -24,32 +25,27 @@ NodeTest - runs tests written for node:test under prove
     use lib 't/node';
     use NodeTest;
 
-    run_node('conf-examples/portal-plugin/plugin.test.js');
+    node_ok('conf-examples/portal-plugin/plugin.test.js');
+    done_testing;
 
 =head1 DESCRIPTION
 
-    run_node($file, %env)   runs `node --test` on a file (path from the
-                            project's root) with these additions to the
-                            environment, passes its TAP on, says node's
-                            summary and exits as node does
+    node_ok($file, %env)    one test: runs `node --test` on a file (path from
+                            the project's root) with these additions to the
+                            environment, shows its tests as a subtest, and
+                            says node's summary
+    node_says($script, %env)
+                            what an ES module prints; dies when it fails
     chromium                path of the browser, from CHROMIUM or Debian
     modules($folder)        installs what the folder's package-lock.json
                             names into BUILD/node/NAME; returns that folder
-    skip_all($reason)       prints a plan of nothing and exits
 
-Missing programs are installed by t/bin/deps, group `browser`.  A test is
-skipped, with the reason, when they or a package are not to be had.
+Missing programs are installed by t/bin/deps, group `browser`.  The whole
+test is skipped, with the reason, when they or a package are not to be had.
 
 =cut
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../..');
-
-sub skip_all {
-    my ($reason) = @_;
-
-    print "1..0 # SKIP $reason\n";
-    exit 0;
-}
 
 sub program {
     my ($works, $what) = @_;
@@ -58,7 +54,8 @@ sub program {
     return $found if $found;
 
     system("$ROOT/t/bin/deps browser >&2");
-    return $works->() // skip_all("$what is missing and cannot be installed");
+    return $works->()
+        // Test::More::plan(skip_all => "$what cannot be installed");
 }
 
 sub which {
@@ -111,7 +108,7 @@ sub install {
         --fetch-retries=1 --fetch-timeout=30000 2>&1`;
 
     if ($?) {
-        skip_all('the package registry cannot be reached')
+        Test::More::plan(skip_all => 'the package registry is out of reach')
             if $said =~ /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET
                 |ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b/x;
         die "npm ci in $from:\n$said";
@@ -131,7 +128,7 @@ sub slurp {
     return scalar <$in>;
 }
 
-sub run_node {
+sub node_ok {
     my ($file, %env) = @_;
 
     my $node = node();
@@ -140,17 +137,29 @@ sub run_node {
     open my $out, '-|', $node, '--test', '--test-reporter=tap', "$ROOT/$file"
         or die "node: $!\n";
 
-    my %count;
+    my %count = (pass => 0, fail => 0);
     while (my $line = <$out>) {
-        print $line;
-        $count{$1} = $2 if $line =~ /^# (tests|pass|fail|skipped) (\d+)$/;
+        print {Test::More->builder->output} "    $line";
+        $count{$1} = $2 if $line =~ /^# (pass|fail|skipped) (\d+)$/;
     }
-    close $out;
-    my $status = $? >> 8 || ($? ? 1 : 0);
+    my $closed = close $out;
 
-    print STDERR '# node: ',
-        join(', ', map { "$_ $count{$_}" } sort keys %count), "\n";
-    exit $status;
+    Test::More::diag("$file: ",
+        join(', ', map { "$_ $count{$_}" } sort keys %count));
+    return Test::More::ok($closed && $count{pass} > 0, $file);
+}
+
+sub node_says {
+    my ($script, %env) = @_;
+
+    my $node = node();
+    local @ENV{ keys %env } = values %env;
+
+    open my $out, '-|', $node, '--input-type=module', '-e', $script
+        or die "node: $!\n";
+    my $said = do { local $/ = undef; <$out> };
+    close $out or die "node exited with $?\n";
+    return $said;
 }
 
 1;
