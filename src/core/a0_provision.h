@@ -11,6 +11,8 @@
  *         switch (todo.act) {
  *         SEND    make the HTTP call; when it has ended:
  *                     a0_provision_feed(p, &now, &reply)
+ *                 or, when a0_pace_take() says that it must wait: set
+ *                 now.hold and ask next() again
  *         TOKEN   get a Management token, a new one if todo.token.refused;
  *                     feed(p, &now, NULL) when there is one, else
  *                     feed(p, &now, &reply) with how the token call ended
@@ -25,7 +27,7 @@
  * the caller: it takes up to about a minute and ends in DONE.
  *
  * A saga that creates a credential makes it usable with its last call only
- * and rolls back; a0_op_user rolls forward.  After an unknown outcome of a
+ * and rolls back; A0_OP_USER rolls forward.  After an unknown outcome of a
  * POST (time-out, reset, 5xx, unreadable reply) the engine looks before it
  * acts again.
  *
@@ -48,7 +50,7 @@
 #define A0_PROVISION_MEMORY       131072   /* every operation but the list */
 #define A0_PROVISION_MEMORY_LIST  1572864  /* A0_OP_KEY_LIST: 1,000 keys */
 
-#define A0_PROVISION_RANDOM       32       /* bytes of randomness per saga */
+#define A0_PROVISION_RANDOM       48       /* bytes of randomness per saga */
 #define A0_PROVISION_BODY_MAX     8192     /* body of a request to us */
 #define A0_PROVISION_DEPTH_MAX    8        /* its nesting */
 #define A0_PROVISION_REPLY_MAX    262144   /* body of a reply to us */
@@ -224,6 +226,8 @@ typedef struct {
             size_t           nring;
             a0_str_t         client_id;   /* credential that exists now and
                                              belongs to the caller, or empty */
+            a0_str_t         deny;        /* as in the answer, for callers
+                                             that have left */
             a0_problem_e     problem;     /* how the saga ended */
             unsigned         clean:1;     /* CLEAN_*: drop the ring's entry;
                                              0: try again later */

@@ -76,6 +76,8 @@
       "This Idempotency-Key came with another request before.")               \
     X(TOO_MANY_REQUESTS, "too-many-requests", 429, 1,                         \
       "Too many requests", "Slow down.")                                      \
+    X(CALLER_LEFT, "caller-left", 499, 1,                                     \
+      "Caller left", "The caller closed its connection.")                     \
     X(INTERNAL, "internal-error", 500, 1,                                     \
       "Internal error", "The request could not be handled.")                  \
     X(IDP_REJECTED, "idp-rejected", 502, 0,                                   \

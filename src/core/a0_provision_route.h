@@ -37,9 +37,9 @@ typedef enum {
  * method: "GET", "POST", ...; tail: the decoded path after the location's
  * name, without query, such as "" or "/abc/rotate" (a trailing slash counts as
  * nothing).  A0_OP_NONE: with *allow empty there is no such path (404), else
- * it is the value of Allow for a 405.  key_id is checked with
- * a0_client_id_check(); one that cannot exist is passed on all the same, so
- * that it is answered like one that does not.
+ * it is the value of Allow for a 405.  key_id is
+ * one path segment, not checked yet: the engine answers for those that cannot
+ * exist as for those that do not.
  */
 a0_op_e a0_provision_route(a0_handler_e handler, a0_str_t method,
     a0_str_t tail, a0_str_t *key_id, a0_str_t *allow);
@@ -61,7 +61,7 @@ a0_err_t a0_idempotency_key(a0_str_t header, a0_str_t *key);
 
 /*
  * SHA-256 of operation, key id and the body less its white space.  MALFORMED
- * for a body above A0_PROVISION_BODY_MAX.
+ * for a body above A0_PROVISION_BODY_MAX or a key id above 1024 bytes.
  */
 a0_err_t a0_provision_fingerprint(a0_op_e op, a0_str_t key_id, a0_str_t body,
     unsigned char *digest);
