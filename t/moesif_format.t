@@ -64,9 +64,7 @@ CONF
 
 sub line (@request) {
     my @before = lines();
-    my $status = ref $request[0]
-        ? $n->raw(${ $request[0] })
-        : $n->get(@request)->status;
+    my $status = $n->get(@request)->status;
     my @now;
 
     $n->wait_for(sub { @now = lines(); @now > @before });
@@ -102,10 +100,6 @@ is(scalar <$plain>, "-\n", 'or a dash');
 ($status, $line) = line('/v1/c', 'User-Agent' => "caf\xe9");
 ok(!eval { decode_strict($line =~ s/\n\z//r) }, 'escape=json: no JSON');
 like($@, qr/not UTF-8/, 'because a byte of the User-Agent is no UTF-8');
-
-($status, $line) = line(\"GET /v1/old\r\n");
-is(decode_strict($line =~ s/\n\z//r)->{status}, '009',
-    'the status of HTTP/0.9 has leading zeros');
 
 is($n->get('/no-root/')->status, 204, 'a location with a log of its own');
 is($n->get('/v1/d')->status, 401, 'and a request after it');
