@@ -5,6 +5,7 @@
 use v5.36;
 
 use FindBin     qw($Bin);
+use IO::Socket::INET;
 use Mojo::JSON  qw(encode_json);
 use Mojo::Util  qw(gunzip);
 use POSIX       ();
@@ -188,6 +189,15 @@ subtest 'faults: which requests' => sub {
         'other steps are spared');
     $t->clear_faults;
     is($get->(), 200, 'cleared');
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port) // die "connect: $!";
+    $t->fault({ step => 'openid', kind => 'hang' });
+    print {$socket} "GET /.well-known/openid-configuration HTTP/1.1\r\n\r\n";
+    $socket->flush;
+    $t->wait_journal(fault => 'hang');
+    $t->clear_faults;
+    is(sysread($socket, my $nothing, 1), 0,
+        'clearing ends a connection that hangs');
     eval { $t->fault({ kind => 'meteor' }) };
     like($@, qr/fault: no kind meteor/, 'an unknown kind is refused');
 };

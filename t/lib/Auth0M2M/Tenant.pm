@@ -5,7 +5,6 @@ use v5.36;
 use Carp           qw(croak);
 use Cwd            qw(abs_path);
 use File::Basename qw(dirname);
-use File::Temp     ();
 use IO::Socket::INET ();
 use Mojo::JSON     qw(decode_json encode_json);
 use POSIX          qw(:sys_wait_h);
@@ -135,6 +134,7 @@ Each returns the stored record.  What these add is no leftover.
     count => n       fires n times (default 1); 'always': for good
     effect           before: the request is not executed; after: it is,
                      and only then the answer is spoiled
+    framing          length or chunked, for this answer only
     kind, with its parameters and its default effect:
 
     status           before  status, headers {..}, body (bytes or structure;
@@ -286,14 +286,11 @@ my %started;              # by domain
 sub start ($class, %o) {
     my $self = bless { domain => $o{domain} // 'acme.test.auth0.com',
         owner => $$ }, $class;
-    $self->{temporary} = File::Temp->newdir('tenant-XXXXXX', TMPDIR => 1)
-        if !defined $o{dir};
-    $self->{dir} = $o{dir} // $self->{temporary}->dirname;
     my @arguments = (
-        '--domain', $self->{domain}, '--dir', $self->{dir},
+        '--domain', $self->{domain},
         '--key-base', KEYS_EACH * $started{ $self->{domain} }++,
         (map { /(\w+)/ && defined $o{$1} ? ('--' . tr/_/-/r, $o{$1}) : () }
-            qw(http_port https_port admin_port seed keys key_type tls)),
+            qw(dir http_port https_port admin_port seed keys key_type tls)),
         ($o{outage} ? '--outage' : ()),
         (map { ('--extra-key', $_) } @{ $o{extra_keys} // [] }),
         ($o{config} ? ('--config', encode_json($o{config})) : ()),
@@ -348,7 +345,6 @@ sub stop ($self) {
         kill KILL => $pid if Time::HiRes::time() > $until;
         Time::HiRes::sleep(0.005);
     }
-    delete $self->{temporary};
     return;
 }
 
@@ -359,7 +355,7 @@ sub DESTROY ($self) { $self->stop }
 sub domain ($self)     { $self->{domain} }
 sub issuer ($self)     { "https://$self->{domain}/" }
 sub audience ($self)   { "https://$self->{domain}/api/v2/" }
-sub dir ($self)        { $self->{dir} }
+sub dir ($self)        { $self->{ready}{dir} }
 sub pid ($self)        { $self->{pid} }
 sub http_port ($self)  { $self->{ready}{http_port} }
 sub https_port ($self) { $self->{ready}{https_port} }

@@ -31,6 +31,8 @@ my %FIELDS_OF = (
             . 'of 25 metadata properties allowed.', {}, maxProperties => 25,
         additional => { type => [qw(string null)], maxLength => 255 }),
     token_quota => { type => [qw(object null)] },
+    third_party_client_access => string('', enum => [qw(allow block)]),
+    is_app_entitlement_active => bool(''),
 );
 
 my $CREATE = object('', {
@@ -41,11 +43,14 @@ my $CREATE = object('', {
             connection_id => string('ID of the connection.'),
             assign_membership_on_login => bool(''),
             show_as_button             => bool(''),
+            is_signup_enabled          => bool(''),
         }, required => ['connection_id'], additional => 0),
         maxItems => 10),
 }, required => ['name'], additional => 0);
 
-my $UPDATE = object('', \%FIELDS_OF, additional => 0);
+my $UPDATE = object('', { %FIELDS_OF,
+    metadata => { %{ $FIELDS_OF{metadata} }, type => [qw(object null)] },
+}, additional => 0);
 
 my $MEMBERS = object('', {
     members => array('List of user IDs to add to the organization as members.',
