@@ -14,6 +14,17 @@
                                                   such memory can be freed */
 
 
+/* Trailers are skipped. */
+
+#if (nginx_version >= 1027002)
+#define ngx_http_auth0_m2m_parse_chunked(r, b, chunks)                        \
+    ngx_http_parse_chunked(r, b, chunks, 0)
+#else
+#define ngx_http_auth0_m2m_parse_chunked(r, b, chunks)                        \
+    ngx_http_parse_chunked(r, b, chunks)
+#endif
+
+
 static ngx_int_t ngx_http_auth0_m2m_reader_chunks(
     ngx_http_auth0_m2m_reader_t *reader, ngx_http_request_t *r, ngx_buf_t *b);
 static ngx_int_t ngx_http_auth0_m2m_reader_reserve(
@@ -107,7 +118,7 @@ ngx_http_auth0_m2m_reader_chunks(ngx_http_auth0_m2m_reader_t *reader,
     reader->wire += b->last - b->pos;
 
     for ( ;; ) {
-        rc = ngx_http_parse_chunked(r, b, &reader->chunks);
+        rc = ngx_http_auth0_m2m_parse_chunked(r, b, &reader->chunks);
 
         if (rc == NGX_DONE) {
             return ngx_http_auth0_m2m_reader_done(reader);

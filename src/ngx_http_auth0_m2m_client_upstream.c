@@ -281,7 +281,7 @@ ngx_http_auth0_m2m_process_header(ngx_http_request_t *r)
        )
     {
         (void) ngx_http_auth0_m2m_reader_fail(&x->reader, r,
-                                     NGX_HTTP_AUTH0_M2M_REPLY_INVALID,
+                                     NGX_HTTP_AUTH0_M2M_REPLY_UNREACHED,
                                      "answered before it was asked");
         return NGX_ERROR;
     }
