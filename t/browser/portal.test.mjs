@@ -107,8 +107,11 @@ const cards = () => page.locator('.card h2').allTextContents();
 const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
 const shown = (label) => dialog().locator(`pre[aria-label="${label}"]`)
   .textContent();
-const said = (text) => page.locator('[data-live]')
-  .filter({ hasText: text }).first().waitFor({ state: 'attached' });
+
+/* In a live region that is not behind a dialog. */
+const said = (text) => page.waitForFunction((wanted) =>
+  (document.querySelector('dialog[open]') ?? document.body)
+    .querySelector('[data-live]').textContent === wanted, text);
 
 const requests = (filter) => {
   const found = [];
