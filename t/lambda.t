@@ -90,4 +90,5 @@ is($simple->{context}{org_id}, $ORG, 'its context');
 
 $nginx->stop;
 $tenant->stop;
+undef $_ for $nginx, $tenant;
 done_testing;
