@@ -12,7 +12,7 @@ use Exporter 'import';
 use Socket qw(AF_INET AF_INET6 inet_pton);
 use Time::Local qw(timegm_modern);
 
-our @EXPORT_OK = qw(complaint);
+our @EXPORT_OK = qw(complaint seconds);
 
 use constant {
     MAX_EVENT => 1_000_000,      # bytes
@@ -143,13 +143,14 @@ sub _metadata ($v) {
 }
 
 sub _time ($v) {
-    my $time = _seconds($v) // return 'is no UTC time with milliseconds';
+    my $time = seconds($v) // return 'is no UTC time with milliseconds';
     return 'is too old'        if $time < time - MAX_AGE;
     return 'is in the future'  if $time > time + MAX_AHEAD;
     return;
 }
 
-sub _seconds ($v) {
+# Since 1970, of a time in the form asked for; undef for another.
+sub seconds ($v) {
     return if !_is_text($v);
     my ($y, $mon, $d, $h, $min, $s, $ms) = $v =~
         /\A(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z\z/a
@@ -160,7 +161,7 @@ sub _seconds ($v) {
 
 sub _order ($event) {
     my ($begin, $end)
-        = map { _seconds($event->{$_}{time}) } qw(request response);
+        = map { seconds($event->{$_}{time}) } qw(request response);
     return $begin > $end ? 'response: before the request' : undef;
 }
 
