@@ -259,7 +259,7 @@ a0_ask_body(a0_provision_t *p, a0_str_t text)
     json = NULL;
 
     if (text.len
-        && (!a0_depth_check(text, A0_PROVISION_DEPTH_MAX)
+        && (a0_json_text_deeper(text, A0_PROVISION_DEPTH_MAX)
             || a0_json_parse(text, A0_PROVISION_BODY_MAX, &json) != A0_OK))
     {
         return A0_PROBLEM_MALFORMED_REQUEST;

@@ -207,41 +207,6 @@ a0_scope_narrow(a0_str_t text, const a0_list_t *allowed)
 }
 
 
-int
-a0_depth_check(a0_str_t json, unsigned max)
-{
-    size_t         i;
-    unsigned       depth, quoted;
-    unsigned char  c;
-
-    for (i = 0, depth = 0, quoted = 0; i < json.len; i++) {
-        c = json.data[i];
-
-        if (quoted) {
-            if (c == '\\') {
-                i++;
-            } else if (c == '"') {
-                quoted = 0;
-            }
-
-            continue;
-        }
-
-        quoted = (c == '"');
-
-        if ((c == '{' || c == '[') && ++depth > max) {
-            return 0;
-        }
-
-        if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-
-    return 1;
-}
-
-
 /* Slug of what precedes the "@": runs of other bytes become one dash. */
 
 static size_t

@@ -55,10 +55,6 @@ int a0_key_name_check(a0_str_t name);
 
 int a0_scope_narrow(a0_str_t text, const a0_list_t *allowed);
 
-/* Nesting of a JSON text is at most max; strings are skipped. */
-
-int a0_depth_check(a0_str_t json, unsigned max);
-
 
 /*
  * Name of a customer's organization: slug of the e-mail's local part, at most
