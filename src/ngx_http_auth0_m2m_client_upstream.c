@@ -241,7 +241,7 @@ ngx_http_auth0_m2m_reinit_request(ngx_http_request_t *r)
 }
 
 
-/* No copy of a request that may hold secrets in nginx's TLS buffer. */
+/* Secrets leave no copy in the buffers of nginx's TLS layer and OpenSSL's. */
 
 static ngx_int_t
 ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in)
@@ -249,8 +249,16 @@ ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in)
     ngx_http_upstream_t  *u = data;
 
 #if (NGX_HTTP_SSL)
-    if (u->peer.connection->ssl) {
-        u->peer.connection->ssl->buffer = 0;
+    ngx_connection_t     *c;
+
+    c = u->peer.connection;
+
+    if (c->ssl) {
+        c->ssl->buffer = 0;
+
+#ifdef SSL_OP_CLEANSE_PLAINTEXT
+        SSL_set_options(c->ssl->connection, SSL_OP_CLEANSE_PLAINTEXT);
+#endif
     }
 #endif
 

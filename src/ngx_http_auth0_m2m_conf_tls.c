@@ -26,14 +26,7 @@ ngx_http_auth0_m2m_conf_tls(ngx_conf_t *cf,
 
     u = &tenant->upstream;
 
-    u->connect_timeout = NGX_HTTP_AUTH0_M2M_CONNECT_TIMEOUT;
-    u->send_timeout = NGX_HTTP_AUTH0_M2M_READ_TIMEOUT;
-    u->read_timeout = NGX_HTTP_AUTH0_M2M_READ_TIMEOUT;
-    u->buffer_size = NGX_HTTP_AUTH0_M2M_HEAD_MAX;
-    u->ignore_client_abort = 1;
-    u->next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR
-                       |NGX_HTTP_UPSTREAM_FT_TIMEOUT;
-    ngx_str_set(&u->module, "auth0_m2m");
+    ngx_http_auth0_m2m_client_conf(u);
 
     if (!tenant->ssl) {
         return NGX_OK;
@@ -43,10 +36,6 @@ ngx_http_auth0_m2m_conf_tls(ngx_conf_t *cf,
     if (u->ssl == NULL) {
         return NGX_ERROR;
     }
-
-    u->ssl_verify = 1;
-    u->ssl_server_name = 1;
-    u->ssl_session_reuse = 0;
 
     u->ssl_name = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
     if (u->ssl_name == NULL) {
