@@ -320,6 +320,12 @@ t_client_create(const t_call_t *call)
     t_get(c->req, sizeof(c->req), metadata, "req");
     t_metadata(c, metadata);
     t_client_write(c, 1);
+
+    for ( ; T.bury > 0; T.bury--) {
+        T_NEW(T.clients, c);
+        snprintf(c->id, sizeof(c->id), "other%027u", ++T.serial);
+    }
+
     return 201;
 }
 
