@@ -125,6 +125,9 @@ static const struct {
       { .keys = 1, .is_static = 1, .tried = 1, .age = END * 2,
         .attempt_age = 10, .next = 59990, .failures = 30 },
       USE, FAIL, 0, 1 },
+    { "static, the next fetch is planned",
+      { .keys = 1, .is_static = 1, .tried = 1, .attempt_age = 10,
+        .next = 500000 }, USE, FAIL, 0, 1 },
     { "static, a fetch runs",
       { .keys = 1, .is_static = 1, .tried = 1, .attempt_age = 10,
         .next = -1, .lease = 5990 }, USE, WAIT, 0, 1 },
@@ -308,6 +311,19 @@ test_edges(void)
     CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 0, 0), USE);
     CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 29999, 1), FAIL);
     CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 30000, 1), REFRESH);
+
+    unit_case("keys from a file at 0, nothing tried yet");
+    memset(&m, 0, sizeof(m));
+    m.has_keys = m.is_static = 1;
+    CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 0, 1), REFRESH);
+    CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 29999, 1), REFRESH);
+
+    unit_case("a lease ends on its millisecond");
+    a0_jwks_plan_began(&m, &times, 0);
+    CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 5999, 1), WAIT);
+    CHECK_EQ_INT(a0_jwks_plan_due(&m, 5999), 0);
+    CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 6000, 1), REFRESH);
+    CHECK_EQ_INT(a0_jwks_plan_due(&m, 6000), 1);
 
     unit_case("the clock is about to end");
     memset(&m, 0, sizeof(m));

@@ -53,6 +53,8 @@ static const struct {
     { "E2 both, joined", I("https://z.example/|https://a.example/"),
       .want = A0_ERR_WRONG_ISSUER },
     { "E2 empty", I(""), .want = A0_ERR_WRONG_ISSUER },
+    { "E2 empty, and an empty name among the issuers", I(""),
+      .rules.issuers = "|https://a.example/", .want = A0_ERR_WRONG_ISSUER },
     { "E2 empty, and no issuer configured", I(""), .rules.issuers = "",
       .want = A0_ERR_WRONG_ISSUER },
 #undef A
