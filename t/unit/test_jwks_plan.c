@@ -126,7 +126,7 @@ static const struct {
         .attempt_age = 10, .next = 59990, .failures = 30 },
       USE, FAIL, 0, 1 },
     { "static, the next fetch is planned",
-      { .keys = 1, .is_static = 1, .tried = 1, .attempt_age = 10,
+      { .keys = 1, .is_static = 1, .tried = 1, .age = END, .attempt_age = 10,
         .next = 500000 }, USE, FAIL, 0, 1 },
     { "static, a fetch runs",
       { .keys = 1, .is_static = 1, .tried = 1, .attempt_age = 10,
