@@ -209,7 +209,7 @@ a0_absent(a0_provision_t *p, const a0_provision_now_t *now)
         return;
     }
 
-    if (p->conflicted && !(row->flags & A0_CALL_REPOST)) {
+    if (p->conflicted && (p->reposted || !(row->flags & A0_CALL_REPOST))) {
         a0_fail(p, now, A0_PROBLEM_IDP_REJECTED);
         return;
     }
@@ -221,6 +221,7 @@ a0_absent(a0_provision_t *p, const a0_provision_now_t *now)
 
     p->mode = A0_MODE_RUN;
     p->reposted = 1;
+    p->conflicted = 0;
     p->mark |= (row->flags & A0_CALL_CREATES) != 0;
     a0_enter(p, p->stage->step);
 }

@@ -197,7 +197,7 @@ struct a0_provision_s {
     unsigned                    refreshed:1;  /* once per step */
     unsigned                    throttled:1;  /* once per step */
     unsigned                    reposted:1;   /* once per stage */
-    unsigned                    conflicted:1; /* once per stage */
+    unsigned                    conflicted:1; /* 409, not unknown */
     unsigned                    limited:1;    /* Auth0 named a limit */
     unsigned                    full:1;       /* mem is too small */
     unsigned                    finished:1;   /* before the last stage */

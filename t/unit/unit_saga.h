@@ -68,7 +68,7 @@ static a0_provision_conf_t  saga_conf = {
 };
 
 
-static a0_provision_input_t
+__attribute__((unused)) static a0_provision_input_t
 saga_input(a0_op_e op, const char *sub, const char *email)
 {
     a0_provision_input_t  in;
@@ -96,7 +96,7 @@ saga_fault(const char *step, fault_e kind, int times, int after)
 }
 
 
-static void
+__attribute__((unused)) static void
 saga_calm(void)
 {
     saga_fault("", F_NONE, 0, 0);
@@ -426,7 +426,7 @@ saga_run(const a0_provision_input_t *in, run_t *run)
 
 
 /* the janitor for one entry of the ring, until it is clean; 0: never */
-static int
+__attribute__((unused)) static int
 saga_clean(a0_ring_e kind, const char *id)
 {
     int                   i;
@@ -454,7 +454,7 @@ saga_clean(a0_ring_e kind, const char *id)
 
 
 /* the janitor for what is due within a minute */
-static void
+__attribute__((unused)) static void
 saga_janitor(const run_t *run)
 {
     size_t                  i;

@@ -179,7 +179,7 @@ t_member(const char *org, const char *user)
 
 
 /* a credential of ours, complete */
-static t_client_t *
+__attribute__((unused)) static t_client_t *
 t_key(const char *org, const char *owner, const char *more)
 {
     t_grant_t      *g;
@@ -226,7 +226,7 @@ t_reset(void)
 
 
 /* 1 when a token for org can be had with this credential */
-static int
+__attribute__((unused)) static int
 t_usable(const char *id, const char *secret, const char *org)
 {
     t_grant_t      *g;
