@@ -51,7 +51,9 @@ ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (lcf->enable == NGX_HTTP_AUTH0_M2M_OPTIONAL) {
+    /* the provisioning handler answers refusals itself */
+
+    if (lcf->enable == NGX_HTTP_AUTH0_M2M_OPTIONAL || lcf->provision) {
         return NGX_DECLINED;
     }
 

@@ -43,6 +43,14 @@ char *ngx_http_auth0_m2m_conf_jwks_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_auth0_m2m_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_provision(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_provision_options(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_auth0_m2m_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_auth0_m2m_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -53,6 +61,19 @@ void *ngx_http_auth0_m2m_conf_create_main(ngx_conf_t *cf);
 void *ngx_http_auth0_m2m_conf_create_loc(ngx_conf_t *cf);
 char *ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
+
+
+/* The same for provisioning; make() needs the policy and key sets made. */
+
+void ngx_http_auth0_m2m_conf_provision_merge(
+    ngx_http_auth0_m2m_loc_conf_t *prev, ngx_http_auth0_m2m_loc_conf_t *conf);
+ngx_int_t ngx_http_auth0_m2m_conf_provision_make(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf);
+
+/* Keeps a secret in pages of its own; an error text or NGX_CONF_OK. */
+
+char *ngx_http_auth0_m2m_conf_secret_set(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *secret);
 
 
 /*

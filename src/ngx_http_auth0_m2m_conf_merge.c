@@ -24,7 +24,9 @@ ngx_http_auth0_m2m_conf_create_main(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&mcf->keysets, cf->pool, 4, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&mcf->ssl, cf->pool, 2, sizeof(void *)) != NGX_OK)
+        || ngx_array_init(&mcf->ssl, cf->pool, 2, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->managers, cf->pool, 2, sizeof(void *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -62,6 +64,11 @@ ngx_http_auth0_m2m_conf_create_loc(ngx_conf_t *cf)
     lcf->cooldown = NGX_CONF_UNSET_MSEC;
     lcf->timeout = NGX_CONF_UNSET_MSEC;
     lcf->token_cache = NGX_CONF_UNSET;
+    lcf->api_scope = NGX_CONF_UNSET_PTR;
+    lcf->origins = NGX_CONF_UNSET_PTR;
+    lcf->max_keys = NGX_CONF_UNSET_UINT;
+    lcf->deadline = NGX_CONF_UNSET_MSEC;
+    lcf->rate = NGX_CONF_UNSET_UINT;
 
     return lcf;
 }
@@ -121,6 +128,13 @@ ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         ngx_str_set(&conf->realm, "auth0-m2m");
     }
 
+    ngx_http_auth0_m2m_conf_provision_merge(prev, conf);
+
+    if (conf->provision && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
+        return (ngx_http_auth0_m2m_conf_provision_make(cf, conf) == NGX_OK)
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
     if (conf->enable == NGX_HTTP_AUTH0_M2M_OFF) {
         return NGX_CONF_OK;
     }
@@ -128,6 +142,12 @@ ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     if (ngx_http_auth0_m2m_conf_domains(cf, conf) != NGX_OK
         || ngx_http_auth0_m2m_conf_audiences(cf, conf) != NGX_OK
         || ngx_http_auth0_m2m_conf_policy(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->provision
+        && ngx_http_auth0_m2m_conf_provision_make(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

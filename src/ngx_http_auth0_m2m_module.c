@@ -3,6 +3,7 @@
 #include "ngx_http_auth0_m2m_cache.h"
 #include "ngx_http_auth0_m2m_conf.h"
 #include "ngx_http_auth0_m2m_jwks.h"
+#include "ngx_http_auth0_m2m_manager.h"
 #include "ngx_http_auth0_m2m_variables.h"
 
 
@@ -14,6 +15,8 @@ static ngx_int_t ngx_http_auth0_m2m_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone,
     void *data);
+static ngx_int_t ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
+    ngx_http_auth0_m2m_main_conf_t *mcf);
 static ngx_int_t ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle);
 static void ngx_http_auth0_m2m_exit_worker(ngx_cycle_t *cycle);
 
@@ -23,6 +26,11 @@ static ngx_conf_enum_t  ngx_http_auth0_m2m_token_types[] = {
     { ngx_string("at+jwt"), 1 },
     { ngx_null_string, 0 }
 };
+
+
+/* Marks directives whose value must not be in the configuration's text. */
+
+static ngx_uint_t  ngx_http_auth0_m2m_is_secret = 1;
 
 
 static ngx_command_t  ngx_http_auth0_m2m_commands[] = {
@@ -137,6 +145,62 @@ static ngx_command_t  ngx_http_auth0_m2m_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_auth0_m2m_loc_conf_t, token_cache),
+      NULL },
+
+    { ngx_string("auth0_m2m_client_id"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,
+      ngx_http_auth0_m2m_conf_secret,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, client_id),
+      NULL },
+
+    { ngx_string("auth0_m2m_client_secret"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,
+      ngx_http_auth0_m2m_conf_secret,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, client_secret),
+      &ngx_http_auth0_m2m_is_secret },
+
+    { ngx_string("auth0_m2m_client_assertion_key"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,
+      ngx_http_auth0_m2m_conf_secret,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, assertion_key),
+      &ngx_http_auth0_m2m_is_secret },
+
+    { ngx_string("auth0_m2m_api_audience"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, api_audience),
+      NULL },
+
+    { ngx_string("auth0_m2m_api_scope"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_1MORE,
+      ngx_http_auth0_m2m_conf_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, api_scope),
+      NULL },
+
+    { ngx_string("auth0_m2m_provision"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_auth0_m2m_conf_provision,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth0_m2m_provision_options"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_1MORE,
+      ngx_http_auth0_m2m_conf_provision_options,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth0_m2m_allow_origin"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_1MORE,
+      ngx_http_auth0_m2m_conf_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_auth0_m2m_loc_conf_t, origins),
       NULL },
 
     { ngx_string("auth0_m2m_zone"),
@@ -301,6 +365,34 @@ ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone, void *data)
 
     ngx_free(ids);
 
+    return ngx_http_auth0_m2m_zone_managers(zone, mcf);
+}
+
+
+static ngx_int_t
+ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
+    ngx_http_auth0_m2m_main_conf_t *mcf)
+{
+    ngx_uint_t                      i;
+    ngx_http_auth0_m2m_manager_t  **managers;
+
+    managers = mcf->managers.elts;
+
+    for (i = 0; i < mcf->managers.nelts; i++) {
+        managers[i]->shared = mcf->shared;
+        managers[i]->tables = ngx_http_auth0_m2m_shm_tables(mcf->shared);
+
+        if (ngx_http_auth0_m2m_mgmt_slot(managers[i]->tables, managers[i]->id,
+                                         &managers[i]->slot)
+            != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "zone \"%V\" is too small for %ui Management "
+                          "clients", &zone->shm.name, mcf->managers.nelts);
+            return NGX_ERROR;
+        }
+    }
+
     return NGX_OK;
 }
 
@@ -324,7 +416,11 @@ ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return ngx_http_auth0_m2m_jwks_init_worker(cycle, mcf);
+    if (ngx_http_auth0_m2m_jwks_init_worker(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_auth0_m2m_manager_init_worker(cycle, mcf);
 }
 
 

@@ -18,6 +18,7 @@
 #include "a0_jwks_plan.h"
 #include "a0_jwt.h"
 #include "a0_policy.h"
+#include "a0_provision.h"
 
 #include "ngx_http_auth0_m2m_client.h"
 #include "ngx_http_auth0_m2m_shm.h"
@@ -71,6 +72,9 @@ typedef struct {
 } ngx_http_auth0_m2m_keyset_t;
 
 
+typedef struct ngx_http_auth0_m2m_manager_s  ngx_http_auth0_m2m_manager_t;
+
+
 typedef struct {
     ngx_shm_zone_t                *zone;
     ngx_str_t                      zone_name;
@@ -78,6 +82,7 @@ typedef struct {
     ngx_http_auth0_m2m_shared_t   *shared;     /* set when the zone is born */
     ngx_array_t                    keysets;    /* ..._keyset_t * */
     ngx_array_t                    ssl;        /* one context a CA bundle */
+    ngx_array_t                    managers;   /* ..._manager_t * */
 } ngx_http_auth0_m2m_main_conf_t;
 
 
@@ -114,10 +119,29 @@ typedef struct {
     ngx_str_t                      conf_file;
     ngx_uint_t                     conf_line;
 
+    ngx_str_t                      client_id;
+    ngx_str_t                      client_secret;
+    ngx_str_t                      assertion_key;
+    ngx_str_t                      api_audience;
+    ngx_array_t                   *api_scope;       /* a0_str_t */
+    ngx_array_t                   *origins;         /* a0_str_t */
+    ngx_uint_t                     options_line;    /* 0: not given */
+    ngx_uint_t                     max_keys;
+    ngx_str_t                      connection;
+    ngx_msec_t                     deadline;
+    ngx_uint_t                     rate;            /* per 1000 s, 0: off */
+    ngx_uint_t                     burst;
+    ngx_uint_t                     provision;       /* this location does */
+    ngx_uint_t                     handler;         /* a0_handler_e */
+    ngx_str_t                      provision_file;
+    ngx_uint_t                     provision_line;
+
     /* made while merging */
 
     a0_policy_t                    policy;
     ngx_http_auth0_m2m_keyset_t  **keysets;        /* as policy.issuers */
+    ngx_http_auth0_m2m_manager_t  *manager;         /* of provision */
+    a0_provision_conf_t           *engine;
     ngx_str_t                      scope_text;      /* what is required, */
     ngx_str_t                      permission_text; /* for the challenge */
 } ngx_http_auth0_m2m_loc_conf_t;

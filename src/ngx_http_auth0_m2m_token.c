@@ -220,6 +220,23 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
 }
 
 
+a0_str_t
+ngx_http_auth0_m2m_token_payload(a0_str_t token)
+{
+    a0_str_t  payload;
+    u_char   *p, *last;
+
+    last = (u_char *) token.data + token.len;
+
+    p = ngx_strlchr((u_char *) token.data, last, '.') + 1;
+
+    payload.data = p;
+    payload.len = ngx_strlchr(p, last, '.') - p;
+
+    return payload;
+}
+
+
 ngx_int_t
 ngx_http_auth0_m2m_token_retry_after(ngx_http_request_t *r,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value)

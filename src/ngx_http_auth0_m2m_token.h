@@ -29,6 +29,10 @@ a0_err_t ngx_http_auth0_m2m_token_find(ngx_http_request_t *r,
 ngx_int_t ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
 
+/* The encoded payload of a token that was verified. */
+
+a0_str_t ngx_http_auth0_m2m_token_payload(a0_str_t token);
+
 /* When to come back while keys are not to be had, in seconds. */
 
 ngx_int_t ngx_http_auth0_m2m_token_retry_after(ngx_http_request_t *r,

@@ -1,4 +1,5 @@
 
+#include "ngx_http_auth0_m2m_token.h"
 #include "ngx_http_auth0_m2m_variables.h"
 
 
@@ -10,7 +11,6 @@ static ngx_int_t ngx_http_auth0_m2m_variable_status(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_auth0_m2m_variable_cache_status(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
-static a0_str_t ngx_http_auth0_m2m_variable_payload(a0_str_t token);
 static void ngx_http_auth0_m2m_variable_set(ngx_http_variable_value_t *v,
     const u_char *data, size_t len);
 
@@ -95,7 +95,7 @@ ngx_http_auth0_m2m_variable_claim(ngx_http_request_t *r,
     name.len = variable->len - (sizeof("jwt_claim_") - 1);
     name.data = variable->data + sizeof("jwt_claim_") - 1;
 
-    payload = ngx_http_auth0_m2m_variable_payload(ctx->token);
+    payload = ngx_http_auth0_m2m_token_payload(ctx->token);
 
     out = ngx_pnalloc(r->pool, payload.len);
     if (out == NULL) {
@@ -157,25 +157,6 @@ ngx_http_auth0_m2m_variable_cache_status(ngx_http_request_t *r,
                                     names[ctx->cache].len);
 
     return NGX_OK;
-}
-
-
-/* What stands between the dots of a verified token. */
-
-static a0_str_t
-ngx_http_auth0_m2m_variable_payload(a0_str_t token)
-{
-    a0_str_t  payload;
-    u_char   *p, *last;
-
-    last = (u_char *) token.data + token.len;
-
-    p = ngx_strlchr((u_char *) token.data, last, '.') + 1;
-
-    payload.data = p;
-    payload.len = ngx_strlchr(p, last, '.') - p;
-
-    return payload;
 }
 
 

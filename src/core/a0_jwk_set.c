@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
+
 #include "a0_json.h"
 #include "a0_jwk.h"
 
@@ -135,6 +137,8 @@ a0_jwk_set_fill(a0_jwk_set_t *set, const a0_json_t *keys)
 {
     size_t    i;
     a0_err_t  err;
+
+    ERR_clear_error();    /* of others */
 
     for (i = 0; i < a0_json_size(keys); i++) {
         err = a0_jwk_set_add(set, a0_json_at(keys, i));

@@ -64,10 +64,25 @@ a0_jws_alg_by_bit(unsigned bit)
 }
 
 
+/*
+ * A refusal comes from the code of RSA or EC, or with no error at all.  The
+ * layers around it are the first to complain when they could not do their own
+ * work, and not always with the reason.
+ */
+
 a0_err_t
 a0_jws_failed(a0_err_t err)
 {
-    if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE) {
+    int            lib;
+    unsigned long  first;
+
+    first = ERR_peek_error();
+    lib = ERR_GET_LIB(first);
+
+    if (ERR_GET_REASON(first) == ERR_R_MALLOC_FAILURE
+        || lib == ERR_LIB_EVP
+        || lib == ERR_LIB_PROV)
+    {
         err = A0_ERR_INTERNAL;
     }
 
@@ -183,6 +198,8 @@ a0_jws_verify_digest(const a0_jws_alg_t *alg, a0_jwk_t *key, a0_str_t input,
     unsigned       n;
     a0_jws_ctx_t  *ctx;
     unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    ERR_clear_error();    /* what others left there is not this signature's */
 
     ctx = a0_jws_ctx(alg, key);
 

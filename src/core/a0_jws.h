@@ -57,15 +57,15 @@ const a0_jws_alg_t *a0_jws_alg_by_bit(unsigned bit);
  * Verifies signature (decoded) over input with key under alg.  OK; or
  * BAD_SIGNATURE when it does not hold, has the wrong length, or when key is of
  * another kty or bound to another algorithm; or INTERNAL when the library
- * failed for want of memory.  The OpenSSL error queue is left as found empty.
- * The key caches initialised contexts: one thread at a time.
+ * failed.  The OpenSSL error queue is left empty.  The key caches initialised
+ * contexts: one thread at a time.
  */
 a0_err_t a0_jws_verify(const a0_jws_alg_t *alg, a0_jwk_t *key, a0_str_t input,
     a0_str_t signature);
 
 
-/* After a failed OpenSSL call: empties its error queue.  INTERNAL when memory
- * ran out, else err. */
+/* After a failed OpenSSL call: empties its error queue.  INTERNAL when the
+ * library failed, for want of memory, say; err when it refused the data. */
 
 a0_err_t a0_jws_failed(a0_err_t err);
 

@@ -26,6 +26,8 @@
       "Token required", "Authorization token is required")                    \
     X(INVALID_TOKEN, "invalid-token", 401, 0,                                 \
       "Invalid token", "Invalid token")                                       \
+    X(FORBIDDEN, "forbidden", 403, 0,                                         \
+      "Forbidden", "The token does not allow this.")                          \
     X(EMAIL_UNVERIFIED, "email-unverified", 403, 0,                           \
       "E-mail not verified", "Verify your e-mail address first.")             \
     X(EMAIL_MISMATCH, "email-mismatch", 403, 0,                               \
@@ -87,6 +89,8 @@
       "Identity provider failed", "The identity provider failed.")            \
     X(BUSY, "busy", 503, 1,                                                   \
       "Busy", "Too many requests are running.")                               \
+    X(KEYS_UNAVAILABLE, "keys-unavailable", 503, 1,                           \
+      "Keys unavailable", "The token cannot be verified now.")                \
     X(IDP_THROTTLED, "idp-throttled", 503, 1,                                 \
       "Identity provider busy", "The identity provider asks to wait.")        \
     X(IDP_LIMIT_REACHED, "idp-limit-reached", 503, 0,                         \
