@@ -12,6 +12,8 @@
 
 #define NGX_HTTP_AUTH0_M2M_BODY_STEP   8192    /* above nginx's pool limit:
                                                   such memory can be freed */
+#define NGX_HTTP_AUTH0_M2M_WIRE_MAX                                           \
+    ((size_t) 2 * NGX_HTTP_AUTH0_M2M_BODY_MAX)
 
 
 /* Trailers are skipped. */
@@ -132,7 +134,7 @@ ngx_http_auth0_m2m_reader_chunks(ngx_http_auth0_m2m_reader_t *reader,
 
         if (reader->chunks.size
             > NGX_HTTP_AUTH0_M2M_BODY_MAX - (off_t) body->len
-            || reader->wire > 2 * NGX_HTTP_AUTH0_M2M_BODY_MAX)
+            || reader->wire > NGX_HTTP_AUTH0_M2M_WIRE_MAX)
         {
             return ngx_http_auth0_m2m_reader_fail(reader, r,
                                          NGX_HTTP_AUTH0_M2M_REPLY_TOO_LARGE,

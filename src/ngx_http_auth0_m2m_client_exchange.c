@@ -178,28 +178,25 @@ ngx_http_auth0_m2m_exchange_request(ngx_http_auth0_m2m_exchange_t *x,
 static u_char *
 ngx_http_auth0_m2m_exchange_log(ngx_log_t *log, u_char *buf, size_t len)
 {
-    u_char                         *p;
+    u_char                         *p, *last;
     ngx_http_upstream_t            *u;
     ngx_http_auth0_m2m_exchange_t  *x;
 
     x = log->data;
     p = buf;
+    last = buf + len;
 
     if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
+        p = ngx_slprintf(p, last, " while %s", log->action);
     }
 
-    p = ngx_snprintf(buf, len, ", auth0_m2m: %s of \"%V\"", x->what,
+    p = ngx_slprintf(p, last, ", auth0_m2m: %s of \"%V\"", x->what,
                      &x->tenant->domain);
-    len -= p - buf;
-    buf = p;
 
     u = (x->log_ctx.request && x->request) ? x->request->upstream : NULL;
 
     if (u && u->peer.name) {
-        p = ngx_snprintf(buf, len, ", upstream: \"%V\"", u->peer.name);
+        p = ngx_slprintf(p, last, ", upstream: \"%V\"", u->peer.name);
     }
 
     return p;

@@ -153,5 +153,7 @@ ngx_http_auth0_m2m_request_write(u_char *p, u_char *last,
         p = ngx_slprintf(p, last, "Content-Length: %uz" CRLF, call->body.len);
     }
 
-    return ngx_slprintf(p, last, CRLF "%V", &call->body);
+    p = ngx_slprintf(p, last, CRLF);
+
+    return call->body.len ? ngx_cpymem(p, call->body.data, call->body.len) : p;
 }

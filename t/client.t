@@ -180,9 +180,10 @@ sub keepalive {
 CONF
         server => location('ka', 'https://shared') . <<'CONF',
         location = /proxy {
-            proxy_pass         https://shared/.well-known/jwks.json;
-            proxy_http_version 1.1;
-            proxy_set_header   Connection "";
+            proxy_pass              https://shared/.well-known/jwks.json;
+            proxy_ssl_session_reuse off;
+            proxy_http_version      1.1;
+            proxy_set_header        Connection "";
         }
 CONF
     );
