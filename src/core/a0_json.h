@@ -74,7 +74,9 @@ int a0_json_is(const a0_json_t *json, const char *value);
 /*
  * The text of a top-level member's value exactly as written in an object that
  * a0_json_parse() has accepted (leading and trailing white space cut).  For
- * values whose spelling must survive, such as numbers.  1 when found.
+ * values whose spelling must survive, such as numbers.  A member of exactly
+ * this name, else the only one that differs from it in the case of ASCII
+ * letters alone: nginx has the names of variables in lower case.  1 when found.
  */
 int a0_json_member_text(a0_str_t object, a0_str_t name, a0_str_t *value);
 

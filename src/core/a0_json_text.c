@@ -189,27 +189,63 @@ a0_json_text_next(a0_str_t *rest, a0_str_t *value)
 }
 
 
+typedef int (*a0_json_equal_pt)(a0_str_t a, a0_str_t b);
+
+
+static int
+a0_json_equal(a0_str_t a, a0_str_t b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+
+static unsigned char
+a0_json_lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char) (c | 0x20) : c;
+}
+
+
+static int
+a0_json_equal_nocase(a0_str_t a, a0_str_t b)
+{
+    size_t  i;
+
+    if (a.len != b.len) {
+        return 0;
+    }
+
+    for (i = 0; i < a.len; i++) {
+        if (a0_json_lower(a.data[i]) != a0_json_lower(b.data[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* A quoted member name against the name it may stand for. */
 
 static int
-a0_json_same_name(a0_str_t quoted, a0_str_t name)
+a0_json_same_name(a0_str_t quoted, a0_str_t name, a0_json_equal_pt equal)
 {
     int         same;
     a0_str_t    plain;
     a0_json_t  *json;
 
     if (memchr(quoted.data, '\\', quoted.len) == NULL) {
-        return quoted.len == name.len + 2
-               && memcmp(quoted.data + 1, name.data, name.len) == 0;
+        plain.data = quoted.data + 1;
+        plain.len = quoted.len - 2;
+
+        return equal(plain, name);
     }
 
     if (a0_json_parse(quoted, quoted.len, &json) != A0_OK) {
         return 0;
     }
 
-    same = a0_json_string(json, &plain)
-           && plain.len == name.len
-           && memcmp(plain.data, name.data, name.len) == 0;
+    same = a0_json_string(json, &plain) && equal(plain, name);
 
     a0_json_free(json);
 
@@ -217,23 +253,46 @@ a0_json_same_name(a0_str_t quoted, a0_str_t name)
 }
 
 
-int
-a0_json_member_text(a0_str_t object, a0_str_t name, a0_str_t *value)
+/* How many members have the name; *value is the last one's. */
+
+static size_t
+a0_json_members_text(a0_str_t object, a0_str_t name, a0_json_equal_pt equal,
+    a0_str_t *value)
 {
+    size_t    n;
     a0_str_t  rest, member, text;
 
+    n = 0;
     rest = a0_json_text_inside(object);
 
     while (a0_json_text_next(&rest, &member)
            && a0_json_text_next(&rest, &text))
     {
-        if (a0_json_same_name(member, name)) {
+        if (a0_json_same_name(member, name, equal)) {
             *value = text;
-            return 1;
+            n++;
         }
     }
 
-    return 0;
+    return n;
+}
+
+
+int
+a0_json_member_text(a0_str_t object, a0_str_t name, a0_str_t *value)
+{
+    a0_str_t  text;
+
+    if (a0_json_members_text(object, name, a0_json_equal, &text) == 0
+        && a0_json_members_text(object, name, a0_json_equal_nocase, &text)
+           != 1)
+    {
+        return 0;
+    }
+
+    *value = text;
+
+    return 1;
 }
 
 

@@ -61,6 +61,48 @@ test_member(void)
 }
 
 
+/* The exact name wins; letter case is forgiven where it leaves no choice. */
+
+static void
+test_member_case(void)
+{
+    size_t           i;
+    a0_str_t         value;
+    static const char  object[] =
+        "{\"customerId\":1,\"tier\":2,\"Tier\":3,\"PLAN\":4,\"Plan\":5,"
+        "\"\\u0052egion\":6,\"\xc3\x84\":7,\"at@\":8,\"a[\":9}";
+
+    static const struct {
+        const char  *name, *value;    /* NULL: no such member */
+    } rows[] = {
+        { "customerId", "1" },
+        { "customerid", "1" },
+        { "CUSTOMERID", "1" },
+        { "customeri", NULL },
+        { "customerid_", NULL },
+        { "tier", "2" },
+        { "Tier", "3" },
+        { "TIER", NULL },
+        { "plan", NULL },
+        { "PLAN", "4" },
+        { "region", "6" },
+        { "\xc3\xa4", NULL },
+        { "at`", NULL },
+        { "a{", NULL }
+    };
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unit_case("member in another case \"%s\"", rows[i].name);
+
+        value = str("");
+        CHECK_EQ_INT(a0_json_member_text(str(object), str(rows[i].name),
+                                         &value),
+                     rows[i].value != NULL);
+        CHECK_EQ_STR(value, rows[i].value ? rows[i].value : "");
+    }
+}
+
+
 static void
 test_walk(void)
 {
@@ -278,6 +320,7 @@ int
 main(void)
 {
     test_member();
+    test_member_case();
     test_walk();
     test_nonsense();
     test_out_string();
