@@ -32,7 +32,8 @@
 typedef struct {
     ngx_str_t                      domain;    /* Host header, SNI, issuer */
     ngx_str_t                      issuer;    /* "https://<domain>/" */
-    ngx_str_t                      host;      /* where it is really reached */
+    ngx_str_t                      host;      /* where it is really reached;
+                                                 a name if by resolver */
     in_port_t                      port;
     ngx_http_upstream_conf_t       upstream;  /* .upstream NULL: by resolver */
     ngx_http_conf_ctx_t            ctx;       /* of the location: resolver */

@@ -102,10 +102,19 @@ ngx_http_auth0_m2m_exchange_upstream(ngx_http_auth0_m2m_exchange_t *x,
 }
 
 
+/*
+ * A name is given to the resolver with its final dot: without it nginx would
+ * take what some proxy_pass to the same host has looked up once, at start.
+ */
+
 static ngx_int_t
 ngx_http_auth0_m2m_exchange_address(ngx_http_auth0_m2m_exchange_t *x,
     ngx_http_upstream_t *u)
 {
+    ngx_str_t                     *host;
+    ngx_pool_t                    *pool;
+    ngx_http_upstream_resolved_t  *resolved;
+
     if (x->conf.upstream) {
         x->upstream = *x->conf.upstream;
         x->upstream.peer.init = ngx_http_auth0_m2m_init_peer;
@@ -113,14 +122,24 @@ ngx_http_auth0_m2m_exchange_address(ngx_http_auth0_m2m_exchange_t *x,
         return NGX_OK;
     }
 
-    u->resolved = ngx_pcalloc(x->connection.pool,
-                              sizeof(ngx_http_upstream_resolved_t));
-    if (u->resolved == NULL) {
+    pool = x->connection.pool;
+    host = &x->tenant->host;
+
+    resolved = ngx_pcalloc(pool, sizeof(ngx_http_upstream_resolved_t));
+    if (resolved == NULL) {
         return NGX_ERROR;
     }
 
-    u->resolved->host = x->tenant->host;
-    u->resolved->port = x->tenant->port;
+    resolved->host.data = ngx_pnalloc(pool, host->len + 1);
+    if (resolved->host.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    resolved->host.len = ngx_sprintf(resolved->host.data, "%V.", host)
+                         - resolved->host.data;
+    resolved->port = x->tenant->port;
+
+    u->resolved = resolved;
 
     return NGX_OK;
 }

@@ -6,6 +6,10 @@
 use strict;
 use warnings;
 
+use File::Temp;
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -206,7 +210,80 @@ CONF
     return;
 }
 
+# names: asked for at run time, even where nginx knows the same host already
+
+sub dns_answer {
+    my ($query) = @_;
+    my $nx = $query =~ /\x02nx/;
+    my $flags = $nx ? "\x81\x83" : "\x81\x80";
+    my $question = substr $query, 12;
+
+    return substr($query, 0, 2) . $flags . pack('n4', 1, $nx ? 0 : 1, 0, 0)
+        . $question
+        . ($nx ? '' : pack('n3 N n C4', 0xC00C, 1, 1, 1, 4, 127, 0, 0, 1));
+}
+
+sub dns {
+    my ($journal) = @_;
+    my $parent = $$;
+    my $socket = IO::Socket::INET->new(
+        Proto     => 'udp',
+        LocalAddr => '127.0.0.1',
+    ) || die "dns: $@\n";
+    my $pid = fork // die "fork: $!\n";
+
+    return ($socket->sockport, $pid) if $pid;
+
+    $SIG{TERM} = 'DEFAULT';
+    my $select = IO::Select->new($socket);
+
+    while (getppid == $parent) {
+        next if !$select->can_read(1) || !$socket->recv(my $query, 512);
+        open my $fh, '>>', $journal or last;
+        print {$fh} join('.', unpack 'x12 (C/a)3', $query), "\n";
+        close $fh or last;
+        $socket->send(dns_answer($query));
+    }
+
+    POSIX::_exit(0);
+}
+
+sub names {
+    my $dir = File::Temp->newdir;
+    my ($port, $pid) = dns("$dir/journal");
+    my $t = Auth0M2M::Tenant->start(domain => 'here.test');
+    my $url = 'https://localhost:' . $t->https_port;
+
+    my $n = Auth0M2M::Test->new(
+        tenant => $t,
+        http   => <<"CONF",
+    resolver 127.0.0.1:$port ipv6=off;
+    auth0_m2m_ssl_trusted_certificate %%CA%%;
+CONF
+        server => location('here', $url)
+            . location('nowhere', 'https://nx.test')
+            . "location = /proxy { proxy_pass $url; }\n",
+    );
+
+    is($n->get('/here', Authorization => 'Bearer ' . $t->token)->status, 200,
+        'found by the resolver');
+    ok($n->wait_for_log(qr/nx\.test could not be resolved.*"nowhere\.test"/),
+        'not found: logged');
+    is(status($n, 'nowhere'), 503, 'not found: verdict');
+
+    open my $fh, '<', "$dir/journal" or die "journal: $!\n";
+    my @asked = <$fh>;
+    ok(scalar(grep {/^localhost\b/} @asked), 'the resolver was asked');
+
+    $n->stop;
+    $t->stop;
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+    return;
+}
+
 answers();
 keepalive();
+names();
 
 done_testing;
