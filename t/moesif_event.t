@@ -4,6 +4,8 @@
 # backend sends makes it anything but a valid event.
 
 use v5.36;
+use builtin qw(created_as_number);
+no warnings 'experimental::builtin';
 
 use FindBin;
 use IO::Socket::INET;
@@ -219,7 +221,18 @@ cmp_ok(seconds($event->{response}{time}) - seconds($event->{request}{time}),
 
 $event = event('/retried/x');
 is($event->{response}{status}, 200, 'upstream retries');
-note explain $event->{metadata};
+is_number($event->{metadata}{$_}, "a number: $_")
+    for qw(upstream_time request_time bytes_sent bytes_received);
+like($event->{metadata}{gateway}, qr/./, 'name of the gateway');
+
+event('/cached/x');
+is(event('/cached/x')->{metadata}{cache_status}, 'HIT', 'cache status');
+ok(!exists event('/open/')->{metadata}{$_}, "no upstream, no $_")
+    for qw(upstream_time cache_status);
+
+sub is_number ($value, $name) {
+    return ok(created_as_number($value // ''), $name);
+}
 
 # Whose it is.
 

@@ -84,7 +84,7 @@ my $got = decode_strict($line =~ s/\n\z//r);
 
 is($status, 200, 'a request with a token');
 is($got->{company}, 'org_demoAcme00000001', '$jwt_org_id in a log format');
-is($got->{map}, 'org_demoAcme00000001', 'volatile map, used too early as well');
+is($got->{map}, 'org_demoAcme00000001', 'a volatile map, used too early too');
 is($got->{set}, '', 'set is too early');
 like($got->{attempts}, qr/^[\d.]+, [\d.]+$/, 'two attempts, two times');
 is($got->{path}, '/v1/a b', '$uri is decoded and has no query');

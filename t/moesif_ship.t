@@ -115,9 +115,14 @@ for my $i (1 .. OLD_HOURS) {
     my $line = $first =~ s/("transaction_id": ?")[^"]{12}/
         $1 . sprintf '%08x-%03x', $i, $i/er;
 
-    open my $out, '>', "$folder/ev-$slot.jsonl" or die "$slot: $!\n";
-    print {$out} $line;
-    close $out or die "$slot: $!\n";
+    spew("$folder/ev-$slot.jsonl", $line);
+}
+
+sub spew ($file, $text) {
+    open my $out, '>', $file or die "$file: $!\n";
+    print {$out} $text;
+    close $out or die "$file: $!\n";
+    return;
 }
 
 $shipper->start;
@@ -306,6 +311,16 @@ is($collector->wait_for(@lines + 1, $n->bound(20)), @lines + 1,
     'a torn line does not hold up those after it');
 ok($n->wait_for(sub { $shipper->rejects == 2 }, 10),
     'and is kept in the file of rejects');
+
+# Replay: the hour under another name is sent again, as the same events.
+
+my $seen = () = $collector->events;
+my ($old) = sort glob "$folder/ev-*.jsonl";
+
+spew($old =~ s/(?=\.jsonl)/-again/r, Auth0M2M::MoesifExample::slurp($old));
+ok($n->wait_for(sub { (() = $collector->events) > $seen }, 20),
+    'a copy of an hour is sent again');
+is($collector->accepted, @lines + 1, 'and has no event that was not there');
 
 # An application id that is refused holds the events, it does not lose them.
 

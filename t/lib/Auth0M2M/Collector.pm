@@ -142,7 +142,7 @@ sub _certificate ($self) {
 # The journal: one line a request, status, reason and body.
 
 sub _read ($self) {
-    open my $fh, '<', $self->{journal} or return;
+    open my $fh, '<', $self->{journal} or return $self;
     seek $fh, $self->{at}, 0;
     while (my $line = <$fh>) {
         last if $line !~ /\n\z/;
@@ -150,7 +150,7 @@ sub _read ($self) {
         my ($status, $reason, $body) = split /\t/, $line;
         $self->_take($status, $reason, decode_base64($body));
     }
-    return;
+    return $self;
 }
 
 sub _take ($self, $status, $reason, $body) {
@@ -166,11 +166,11 @@ sub _take ($self, $status, $reason, $body) {
     return;
 }
 
-sub events ($self) { $self->_read; return map { $_->[0] } @{ $self->{events} } }
-sub lines ($self)  { $self->_read; return map { $_->[1] } @{ $self->{events} } }
-sub accepted ($self) { $self->_read; return scalar keys %{ $self->{seen} } }
-sub batches ($self)  { $self->_read; return $self->{batches} // 0 }
-sub refused ($self)  { $self->_read; return @{ $self->{refused} // [] } }
+sub events ($self)   { return map { $_->[0] } @{ $self->_read->{events} } }
+sub lines ($self)    { return map { $_->[1] } @{ $self->_read->{events} } }
+sub accepted ($self) { return scalar keys %{ $self->_read->{seen} } }
+sub batches ($self)  { return $self->_read->{batches} // 0 }
+sub refused ($self)  { return @{ $self->_read->{refused} // [] } }
 
 sub wait_for ($self, $n, $bound) {
     my $end = time + $bound;

@@ -121,7 +121,7 @@ sub _ip ($v) {
 sub _status ($v) {
     return 'is no integer' if !defined $v || !created_as_number($v)
         || $v != int $v;
-    return $v >= 100 && $v <= 599 ? undef : 'is no status';
+    return $v >= 100 && $v <= 999 ? undef : 'is no status';
 }
 
 # A map of strings; a name cannot come twice, the decoder sees to it, but
