@@ -146,7 +146,7 @@ a0_json_out_string(a0_json_out_t *out, a0_str_t text)
     const unsigned char  *p, *run, *end;
 
     p = text.data;
-    end = p + text.len;
+    end = text.len ? p + text.len : p;   /* no arithmetic on NULL */
 
     a0_json_out_lit(out, "\"");
 
