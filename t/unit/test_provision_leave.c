@@ -336,6 +336,45 @@ test_slow(void)
 }
 
 
+/*
+ * Faults of every kind at random, while it runs and while it is cleaned up:
+ * in the end there is one working key or none at all.
+ */
+static void
+test_chaos(void)
+{
+    int                   i, j, ok;
+    unsigned              good;
+    a0_provision_input_t  in;
+
+    for (i = 1, good = 0; i <= 40; i++) {
+        unit_case("chaos %d", i);
+
+        for (j = 0; j < 25; j++) {
+            t_reset();
+            S.dice = (uint32_t) (i * 1000 + j);
+            S.chaos = (unsigned) i * 10;
+            in = create_input();
+            saga_run(&in, &run);
+            S.chaos = 0;
+            CHECK_EQ_INT(run.answers, 1);
+
+            ok = run.status == 201;
+            good += (unsigned) ok;
+            saga_calm();
+            saga_janitor(&run);
+
+            CHECK_EQ_INT(T_COUNT(T.clients), ok);
+            CHECK_EQ_INT(T_COUNT(T.org_grants), ok);
+            CHECK(!ok || t_usable(run.client_id, run.secret, "org_acme"));
+        }
+    }
+
+    unit_case("chaos ends in keys and in refusals");
+    CHECK(good > 100 && good < 900);
+}
+
+
 int
 main(void)
 {
@@ -348,5 +387,6 @@ main(void)
     test_search();
     test_throttle();
     test_slow();
+    test_chaos();
     return unit_done();
 }

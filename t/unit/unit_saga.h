@@ -54,6 +54,8 @@ static struct {
     int                 undelivered;    /* the answer does not arrive */
     const char         *slow_from;      /* 3 s for each call from here on */
     int                 slow;
+    unsigned            chaos;          /* permille of calls that fail */
+    uint32_t            dice;
 } S;
 
 static const a0_str_t  saga_scopes[] = {
@@ -103,9 +105,31 @@ saga_calm(void)
 }
 
 
+static uint32_t
+saga_roll(uint32_t below)
+{
+    S.dice = S.dice * 1664525u + 1013904223u;
+    return (S.dice >> 8) % below;
+}
+
+
 static fault_e
 saga_fires(const char *step)
 {
+    fault_e  kind;
+
+    if (S.chaos) {
+        kind = saga_roll(1000) < S.chaos
+               ? (fault_e) (F_401 + (int) saga_roll(F_REFUSED)) : F_NONE;
+
+        /* a tenant's definite answers are true */
+
+        S.fault.after = kind >= F_500 && kind < F_REFUSED && saga_roll(2);
+        S.fault.after |= strcmp(step, "client_delete") == 0
+                         && (kind == F_404 || kind == F_GARBAGE);
+        return kind;
+    }
+
     if (strcmp(step, S.fault.step) || S.seen++ < S.fault.skip
         || (S.fault.times && S.fired >= S.fault.times))
     {
@@ -359,11 +383,7 @@ saga_secret(run_t *run)
 static int
 saga_zero(const unsigned char *p, size_t n)
 {
-    size_t  i;
-
-    for (i = 0; i < n && p[i] == 0; i++) { /* void */ }
-
-    return i == n;
+    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
 
