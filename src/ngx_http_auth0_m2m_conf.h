@@ -39,6 +39,8 @@ char *ngx_http_auth0_m2m_conf_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_auth0_m2m_conf_authorizer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_auth0_m2m_conf_jwks_cache(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -50,6 +52,10 @@ char *ngx_http_auth0_m2m_conf_provision(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_auth0_m2m_conf_provision_options(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_auth0_m2m_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_moesif(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -64,6 +64,7 @@ ngx_http_auth0_m2m_conf_create_loc(ngx_conf_t *cf)
     lcf->cooldown = NGX_CONF_UNSET_MSEC;
     lcf->timeout = NGX_CONF_UNSET_MSEC;
     lcf->token_cache = NGX_CONF_UNSET;
+    lcf->moesif = NGX_CONF_UNSET_PTR;
     lcf->api_scope = NGX_CONF_UNSET_PTR;
     lcf->origins = NGX_CONF_UNSET_PTR;
     lcf->max_keys = NGX_CONF_UNSET_UINT;
@@ -128,6 +129,15 @@ ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         ngx_str_set(&conf->realm, "auth0-m2m");
     }
 
+    if (conf->authorizer_line && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"auth0_m2m_authorizer\" would let everybody pass: "
+                      "add \"auth0_m2m on\" to its location in %V:%ui",
+                      &conf->authorizer_file, conf->authorizer_line);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_merge_ptr_value(conf->moesif, prev->moesif, NULL);
     ngx_http_auth0_m2m_conf_provision_merge(prev, conf);
 
     if (conf->provision && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {

@@ -365,6 +365,14 @@ ngx_http_auth0_m2m_jwks_generation(ngx_http_auth0_m2m_keyset_t *ks)
 }
 
 
+ngx_uint_t
+ngx_http_auth0_m2m_jwks_count(ngx_http_auth0_m2m_keyset_t *ks)
+{
+    return ngx_http_auth0_m2m_jwks_generation(ks)
+           ? a0_jwk_set_size(ks->state->set) : 0;
+}
+
+
 static void
 ngx_http_auth0_m2m_jwks_sync(ngx_http_auth0_m2m_jwks_state_t *st,
     uint64_t generation)

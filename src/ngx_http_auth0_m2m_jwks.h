@@ -33,6 +33,11 @@ void ngx_http_auth0_m2m_jwks_exit_worker(ngx_http_auth0_m2m_main_conf_t *mcf);
 uint64_t ngx_http_auth0_m2m_jwks_generation(ngx_http_auth0_m2m_keyset_t *ks);
 
 
+/* How many keys those are. */
+
+ngx_uint_t ngx_http_auth0_m2m_jwks_count(ngx_http_auth0_m2m_keyset_t *ks);
+
+
 /*
  * The key for a token, from the keys in force; *generation is theirs.
  * OK; UNKNOWN_KEY, AMBIGUOUS_KEY, BAD_SIGNATURE as a0_jwk_set_find();

@@ -182,6 +182,13 @@ static ngx_command_t  ngx_http_auth0_m2m_commands[] = {
       offsetof(ngx_http_auth0_m2m_loc_conf_t, api_scope),
       NULL },
 
+    { ngx_string("auth0_m2m_authorizer"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_auth0_m2m_conf_authorizer,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("auth0_m2m_provision"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_auth0_m2m_conf_provision,
@@ -201,6 +208,20 @@ static ngx_command_t  ngx_http_auth0_m2m_commands[] = {
       ngx_http_auth0_m2m_conf_origin,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_auth0_m2m_loc_conf_t, origins),
+      NULL },
+
+    { ngx_string("auth0_m2m_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_auth0_m2m_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("auth0_m2m_moesif"),
+      NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_1MORE,
+      ngx_http_auth0_m2m_conf_moesif,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("auth0_m2m_zone"),
@@ -276,7 +297,7 @@ ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
 
-    if (mcf->keysets.nelts == 0) {
+    if (mcf->keysets.nelts == 0 && !mcf->status) {
         return NGX_OK;
     }
 

@@ -73,6 +73,8 @@ typedef struct {
 
 
 typedef struct ngx_http_auth0_m2m_manager_s  ngx_http_auth0_m2m_manager_t;
+typedef struct ngx_http_auth0_m2m_moesif_conf_s
+    ngx_http_auth0_m2m_moesif_conf_t;
 
 
 typedef struct {
@@ -83,6 +85,7 @@ typedef struct {
     ngx_array_t                    keysets;    /* ..._keyset_t * */
     ngx_array_t                    ssl;        /* one context a CA bundle */
     ngx_array_t                    managers;   /* ..._manager_t * */
+    ngx_uint_t                     status;     /* some location reports */
 } ngx_http_auth0_m2m_main_conf_t;
 
 
@@ -119,6 +122,9 @@ typedef struct {
     ngx_str_t                      conf_file;
     ngx_uint_t                     conf_line;
 
+    ngx_str_t                      authorizer_file;
+    ngx_uint_t                     authorizer_line; /* 0: is none */
+
     ngx_str_t                      client_id;
     ngx_str_t                      client_secret;
     ngx_str_t                      assertion_key;
@@ -135,6 +141,9 @@ typedef struct {
     ngx_uint_t                     handler;         /* a0_handler_e */
     ngx_str_t                      provision_file;
     ngx_uint_t                     provision_line;
+
+    ngx_uint_t                     status;          /* format, 0: none */
+    ngx_http_auth0_m2m_moesif_conf_t  *moesif;      /* NULL: defaults */
 
     /* made while merging */
 

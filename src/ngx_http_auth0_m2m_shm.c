@@ -397,6 +397,13 @@ ngx_http_auth0_m2m_shm_tables(ngx_http_auth0_m2m_shared_t *sh)
 }
 
 
+size_t
+ngx_http_auth0_m2m_shm_size(ngx_http_auth0_m2m_shared_t *sh)
+{
+    return sh->size;
+}
+
+
 a0_tcache_t *
 ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_shared_t *sh)
 {

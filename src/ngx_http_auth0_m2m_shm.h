@@ -101,6 +101,10 @@ void ngx_http_auth0_m2m_shm_keys_static(ngx_http_auth0_m2m_shared_t *sh,
 
 ngx_http_auth0_m2m_tables_t *ngx_http_auth0_m2m_shm_tables(
     ngx_http_auth0_m2m_shared_t *sh);
+/* Bytes of the block. */
+
+size_t ngx_http_auth0_m2m_shm_size(ngx_http_auth0_m2m_shared_t *sh);
+
 a0_tcache_t *ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_shared_t *sh);
 
 /* Counters, see a0_metrics.h. */

@@ -1,4 +1,5 @@
 
+#include "ngx_http_auth0_m2m_moesif.h"
 #include "ngx_http_auth0_m2m_token.h"
 #include "ngx_http_auth0_m2m_variables.h"
 
@@ -15,7 +16,8 @@ static void ngx_http_auth0_m2m_variable_set(ngx_http_variable_value_t *v,
     const u_char *data, size_t len);
 
 
-/* Never cached: asked before the access phase they are empty, later not. */
+/* Never cached: asked before the access phase they are empty, later not.  An
+ * event is made once, so that two logs of it carry one transaction id. */
 
 ngx_http_variable_t  ngx_http_auth0_m2m_variables[] = {
 
@@ -41,6 +43,12 @@ ngx_http_variable_t  ngx_http_auth0_m2m_variables[] = {
     { ngx_string("auth0_m2m_cache_status"), NULL,
       ngx_http_auth0_m2m_variable_cache_status, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("auth0_m2m_moesif_event"), NULL,
+      ngx_http_auth0_m2m_moesif_event, 0, 0, 0 },
+
+    { ngx_string("auth0_m2m_moesif_slot"), NULL,
+      ngx_http_auth0_m2m_moesif_slot, 0, 0, 0 },
 
       ngx_http_null_variable
 };
