@@ -4,6 +4,7 @@
  */
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/param_build.h>
 
 #include "a0_base64url.h"
@@ -122,7 +123,8 @@ a0_jwk_rsa_ok(a0_str_t n, a0_str_t e)
 }
 
 
-/* MALFORMED when the library refuses the values. */
+/* MALFORMED when the library refuses the values.  It tells why then; what
+ * fails without a reason ran out of memory. */
 
 static a0_err_t
 a0_jwk_pkey(const char *type, OSSL_PARAM *params, EVP_PKEY **pkey)
@@ -134,15 +136,17 @@ a0_jwk_pkey(const char *type, OSSL_PARAM *params, EVP_PKEY **pkey)
     ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 
     if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1) {
-        err = a0_jws_failed(A0_ERR_INTERNAL);
+        err = A0_ERR_INTERNAL;
 
     } else if (EVP_PKEY_fromdata(ctx, pkey, EVP_PKEY_PUBLIC_KEY, params)
                != 1)
     {
-        err = a0_jws_failed(A0_ERR_MALFORMED);
+        err = a0_jws_failed(ERR_peek_error() != 0 ? A0_ERR_MALFORMED
+                                                  : A0_ERR_INTERNAL);
     }
 
     EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
 
     return err;
 }

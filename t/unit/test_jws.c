@@ -4,52 +4,11 @@
  * test_jws_rsa; on R and S: see test_jws_ec.
  */
 
-#include <openssl/crypto.h>
-
 #include "unit_keys.h"
+#include "unit_scarce.h"
 
 
 static const char  input_text[] = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0";
-
-static long        allocs_left = -1;    /* -1: never runs out */
-
-
-static int
-alloc_denied(void)
-{
-    if (allocs_left < 0) {
-        return 0;
-    }
-
-    return allocs_left == 0 || allocs_left-- == 0;
-}
-
-
-static void *
-scarce_malloc(size_t size, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    return alloc_denied() ? NULL : malloc(size);
-}
-
-
-static void *
-scarce_realloc(void *p, size_t size, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    return alloc_denied() ? NULL : realloc(p, size);
-}
-
-
-static void
-plain_free(void *p, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    free(p);
-}
 
 
 static a0_err_t
@@ -281,11 +240,11 @@ test_memory(a0_jwk_t keys[], unsigned bit)
             memset(key.ctx, 0, sizeof(key.ctx));
             EVP_PKEY_up_ref(key.pkey);
 
-            allocs_left = n;
+            unit_allocs = n;
             err = a0_jws_verify(alg, &key, unit_str(input_text),
                                 unit_bytes(sig, len));
-            calm = allocs_left > 0 ? calm + 1 : 0;
-            allocs_left = -1;
+            calm = unit_allocs > 0 ? calm + 1 : 0;
+            unit_allocs = -1;
 
             CHECK(err == A0_ERR_INTERNAL
                   || err == (good ? A0_OK : A0_ERR_BAD_SIGNATURE));
@@ -309,9 +268,7 @@ main(void)
     int       i;
     a0_jwk_t  keys[A0_KTY_EC_P384 + 1];
 
-    unit_need(CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc,
-                                       plain_free) == 1,
-              "replacing the allocator");
+    unit_scarce();
 
     keys[A0_KTY_RSA] = unit_jwk(A0_KTY_RSA, unit_rsa(2048));
     keys[A0_KTY_EC_P256] = unit_jwk(A0_KTY_EC_P256, unit_ec("P-256"));
