@@ -161,8 +161,20 @@ ngx_http_auth0_m2m_moesif_fill(ngx_http_request_t *r,
 static void
 ngx_http_auth0_m2m_moesif_target(ngx_http_request_t *r, a0_event_t *event)
 {
+    u_char  *fragment;
+
     event->method = ngx_http_auth0_m2m_a0(&r->method_name);
     event->uri = ngx_http_auth0_m2m_a0(&r->unparsed_uri);
+
+    /* No part of a request target, nginx leaves it out of the URI as well;
+     * tokens travel there. */
+
+    fragment = ngx_strlchr(r->unparsed_uri.data,
+                           r->unparsed_uri.data + r->unparsed_uri.len, '#');
+    if (fragment) {
+        event->uri.len = fragment - r->unparsed_uri.data;
+    }
+
     event->host = ngx_http_auth0_m2m_a0(&r->headers_in.server);
     event->port = ngx_http_auth0_m2m_moesif_port(r);
     event->address = ngx_http_auth0_m2m_a0(&r->connection->addr_text);
@@ -225,6 +237,17 @@ ngx_http_auth0_m2m_moesif_upstream(ngx_http_request_t *r, a0_event_t *event)
 
     event->upstream = -1;
 
+#if (NGX_HTTP_CACHE)
+
+    if (r->upstream && r->upstream->cache_status) {
+        event->cache = ngx_http_auth0_m2m_a0(
+                       &ngx_http_cache_status[r->upstream->cache_status - 1]);
+    }
+
+#endif
+
+    /* none were made when the cache answered */
+
     if (r->upstream_states == NULL) {
         return;
     }
@@ -242,15 +265,6 @@ ngx_http_auth0_m2m_moesif_upstream(ngx_http_request_t *r, a0_event_t *event)
         event->upstream = ngx_max(event->upstream, 0)
                           + (int64_t) state[i].response_time;
     }
-
-#if (NGX_HTTP_CACHE)
-
-    if (r->upstream && r->upstream->cache_status) {
-        event->cache = ngx_http_auth0_m2m_a0(
-                       &ngx_http_cache_status[r->upstream->cache_status - 1]);
-    }
-
-#endif
 }
 
 
