@@ -7,6 +7,9 @@
 
 #define NGX_HTTP_AUTH0_M2M_ARN_MAX   1600
 
+#define NGX_HTTP_AUTH0_M2M_LOWER     "abcdefghijklmnopqrstuvwxyz"
+#define NGX_HTTP_AUTH0_M2M_DIGITS    "0123456789"
+
 
 typedef struct {
     a0_str_t       org_id;
@@ -21,6 +24,10 @@ static ngx_int_t ngx_http_auth0_m2m_authorizer_answer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_auth0_m2m_authorizer_arn(ngx_http_request_t *r,
     a0_str_t *arn);
 static ngx_uint_t ngx_http_auth0_m2m_authorizer_is_arn(a0_str_t *arn);
+static ngx_uint_t ngx_http_auth0_m2m_authorizer_cut(a0_str_t *rest,
+    a0_str_t *field);
+static ngx_uint_t ngx_http_auth0_m2m_authorizer_field(a0_str_t *field,
+    const char *prefix, const char *chars);
 static void ngx_http_auth0_m2m_authorizer_context(a0_json_out_t *out,
     ngx_http_auth0_m2m_caller_t *caller);
 static void ngx_http_auth0_m2m_authorizer_policy(a0_json_out_t *out,
@@ -174,49 +181,91 @@ ngx_http_auth0_m2m_authorizer_arn(ngx_http_request_t *r, a0_str_t *arn)
 
 
 /*
- * arn:partition:execute-api:region:account:api/stage/verb/path, the path of
- * printable ASCII without quotes and backslashes.
+ * arn:partition:execute-api:region:account:api/stage/verb/path, of printable
+ * ASCII without quotes and backslashes.  The answer allows what it names: no
+ * wildcards.
  */
 
 static ngx_uint_t
 ngx_http_auth0_m2m_authorizer_is_arn(a0_str_t *arn)
 {
-    size_t       i, n;
-    ngx_uint_t   colons;
-    u_char       c;
+    a0_str_t     rest, field;
+    ngx_uint_t   i;
 
-    static const u_char  service[] = ":execute-api:";
+    /* what a field begins with, and what may follow */
 
-    colons = 0;
+    static const struct {
+        const char  *prefix;
+        const char  *chars;
+    } fields[] = {
+        { "arn", "" },
+        { "aws", NGX_HTTP_AUTH0_M2M_LOWER "-" },
+        { "execute-api", "" },
+        { "", NGX_HTTP_AUTH0_M2M_LOWER NGX_HTTP_AUTH0_M2M_DIGITS "-" },
+        { "", NGX_HTTP_AUTH0_M2M_DIGITS }
+    };
 
-    for (i = 0; i < arn->len && colons < 5; i++) {
-        c = arn->data[i];
+    rest = *arn;
 
-        if (c == ':') {
-            colons++;
-            continue;
-        }
-
-        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-') {
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (!ngx_http_auth0_m2m_authorizer_cut(&rest, &field)
+            || !ngx_http_auth0_m2m_authorizer_field(&field, fields[i].prefix,
+                                                    fields[i].chars))
+        {
             return 0;
         }
     }
 
-    n = sizeof(service) - 1;
+    for (i = 0; i < rest.len; i++) {
+        if (rest.data[i] <= 0x20 || rest.data[i] >= 0x7f
+            || strchr("\"\\*?", rest.data[i]) != NULL)
+        {
+            return 0;
+        }
+    }
 
-    if (colons < 5 || i == arn->len || arn->len < 8 + n
-        || ngx_strncmp(arn->data, "arn:aws", 7) != 0
-        || ngx_strlcasestrn((u_char *) arn->data,
-                            (u_char *) arn->data + i,
-                            (u_char *) service, n - 1) == NULL)
+    return rest.len != 0;
+}
+
+
+/* The part of rest before a colon, which goes with it. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_authorizer_cut(a0_str_t *rest, a0_str_t *field)
+{
+    const u_char  *colon;
+
+    colon = memchr(rest->data, ':', rest->len);
+    if (colon == NULL) {
+        return 0;
+    }
+
+    field->data = rest->data;
+    field->len = colon - rest->data;
+
+    rest->data = colon + 1;
+    rest->len -= field->len + 1;
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_auth0_m2m_authorizer_field(a0_str_t *field, const char *prefix,
+    const char *chars)
+{
+    size_t  i, n;
+
+    n = ngx_strlen(prefix);
+
+    if (field->len == 0 || field->len < n
+        || ngx_memcmp(field->data, prefix, n) != 0)
     {
         return 0;
     }
 
-    for ( /* void */ ; i < arn->len; i++) {
-        c = arn->data[i];
-
-        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+    for (i = n; i < field->len; i++) {
+        if (field->data[i] == '\0' || strchr(chars, field->data[i]) == NULL) {
             return 0;
         }
     }

@@ -1,4 +1,5 @@
 
+#include "ngx_http_auth0_m2m_authorizer.h"
 #include "ngx_http_auth0_m2m_conf.h"
 
 
@@ -289,6 +290,28 @@ ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            &value[1], &cmd->name);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_auth0_m2m_conf_authorizer(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (lcf->authorizer_line) {
+        return "is duplicate";
+    }
+
+    lcf->authorizer_file = cf->conf_file->file.name;
+    lcf->authorizer_line = cf->conf_file->line;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_auth0_m2m_authorizer_handler;
 
     return NGX_CONF_OK;
 }
