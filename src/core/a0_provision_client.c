@@ -114,14 +114,19 @@ a0_take_client_there(a0_provision_t *p, const a0_json_t *json)
 }
 
 
+/* A new secret: of the client made here, else of the one that was there. */
+
 a0_take_e
 a0_take_secret(a0_provision_t *p, const a0_json_t *json)
 {
-    a0_str_t  secret;
+    a0_str_t  id, secret;
 
+    id = p->client_id.len ? p->client_id : p->target;
     secret = a0_text(json, "client_secret");
 
-    if (!a0_secret_check(secret)) {
+    if (!a0_str_equal(a0_text(json, "client_id"), id)
+        || !a0_secret_check(secret))
+    {
         return A0_TAKE_GARBAGE;
     }
 
@@ -239,6 +244,21 @@ a0_take_grant_there(a0_provision_t *p, const a0_json_t *json)
     }
 
     return A0_TAKE_ABSENT;
+}
+
+
+/* The reply names the grant by grant_id, not by id as the documents say. */
+
+a0_take_e
+a0_take_org_grant_added(a0_provision_t *p, const a0_json_t *json)
+{
+    if (a0_str_equal(a0_text(json, "grant_id"), p->grant_id)
+        || a0_str_equal(a0_text(json, "id"), p->grant_id))
+    {
+        return A0_TAKE_NEXT;
+    }
+
+    return A0_TAKE_GARBAGE;
 }
 
 

@@ -262,7 +262,6 @@ struct a0_provision_s {
 
 const a0_step_t *a0_step(unsigned step);
 const a0_saga_t *a0_saga(const a0_provision_t *p);
-int a0_step_is(const a0_provision_t *p, unsigned step);
 
 /* a0_provision.c */
 
@@ -380,6 +379,7 @@ a0_take_e a0_take_client_there(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_secret(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_grant_made(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_grant_there(a0_provision_t *p, const a0_json_t *json);
+a0_take_e a0_take_org_grant_added(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_org_grant_there(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_clean_get(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_clean_find(a0_provision_t *p, const a0_json_t *json);
@@ -389,7 +389,7 @@ a0_take_e a0_take_clean_find(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_list_grants(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_list_clients(a0_provision_t *p, const a0_json_t *json);
 a0_take_e a0_take_list_one(a0_provision_t *p, const a0_json_t *json);
-const a0_key_t *a0_list_unknown(const a0_provision_t *p);
+a0_key_t *a0_list_unknown(const a0_provision_t *p);
 int64_t a0_key_end(const a0_provision_t *p, const a0_key_t *key);
 void a0_list_write(a0_provision_t *p, a0_json_out_t *out);
 

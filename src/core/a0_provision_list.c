@@ -139,10 +139,10 @@ a0_take_list_clients(a0_provision_t *p, const a0_json_t *json)
 }
 
 
-const a0_key_t *
+a0_key_t *
 a0_list_unknown(const a0_provision_t *p)
 {
-    const a0_key_t  *key;
+    a0_key_t  *key;
 
     if (p->lookups >= A0_LOOKUPS_MAX) {
         return NULL;
@@ -163,7 +163,11 @@ a0_take_list_one(a0_provision_t *p, const a0_json_t *json)
 {
     a0_key_t  *key;
 
-    key = a0_key_find(p, a0_list_unknown(p)->client_id);
+    key = a0_list_unknown(p);
+    if (key == NULL) {
+        return A0_TAKE_NEXT;
+    }
+
     key->known = 1;
     p->lookups++;
 

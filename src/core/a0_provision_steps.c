@@ -103,12 +103,10 @@ static const a0_step_t  a0_steps[A0_STEP_N] = {
         "grant_list", A0_M(GET), 0, A0_P(IDP_REJECTED), A0_BAD, 0, 0,
         a0_uri_grant_find, NULL, a0_take_grant_there },
 
-    /* its reply carries grant_id, not id: nothing in it is read */
-
     [A0_STEP_ORG_GRANT_ADD] = {
         "org_grant_add", A0_M(POST), 0, A0_P(ORGANIZATION_GONE), A0_BAD,
         A0_STEP_ORG_GRANT_FIND, 0,
-        a0_uri_org_grants, a0_body_org_grant, a0_take_done },
+        a0_uri_org_grants, a0_body_org_grant, a0_take_org_grant_added },
 
     [A0_STEP_ORG_GRANT_FIND] = {
         "org_grant_list", A0_M(GET), 0, A0_P(ORGANIZATION_GONE), A0_BAD, 0, 0,
@@ -324,11 +322,4 @@ a0_saga(const a0_provision_t *p)
     }
 
     return &a0_sagas[p->op];
-}
-
-
-int
-a0_step_is(const a0_provision_t *p, unsigned step)
-{
-    return p->step == &a0_steps[step];
 }

@@ -152,32 +152,9 @@ test_storm(void)
 static void
 test_token(void)
 {
-    size_t                    i, len;
-    int64_t                   refresh, usable;
-    char                      form[1024];
-    a0_mgmt_request_t         request;
-    static a0_mgmt_token_t    token;
-    static const struct {
-        const char  *name, *body;
-        a0_err_t     err;
-    } bodies[] = {
-        { "as sent", "{\"access_token\":\"a.b.c\",\"scope\":\"x\","
-          "\"expires_in\":86400,\"token_type\":\"Bearer\"}", A0_OK },
-        { "lower-case type", "{\"access_token\":\"a\",\"expires_in\":60,"
-          "\"token_type\":\"bearer\"}", A0_OK },
-        { "no token", "{\"expires_in\":60,\"token_type\":\"Bearer\"}",
-          A0_ERR_MALFORMED },
-        { "line break in the token", "{\"access_token\":\"a\\r\\nX: y\","
-          "\"expires_in\":60,\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
-        { "no expires_in", "{\"access_token\":\"a\","
-          "\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
-        { "expires_in 0", "{\"access_token\":\"a\",\"expires_in\":0,"
-          "\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
-        { "other type", "{\"access_token\":\"a\",\"expires_in\":60,"
-          "\"token_type\":\"DPoP\"}", A0_ERR_MALFORMED },
-        { "not JSON", "<html>", A0_ERR_MALFORMED },
-        { "nothing", "", A0_ERR_MALFORMED }
-    };
+    size_t             len;
+    char               form[1024];
+    a0_mgmt_request_t  request;
 
     unit_case("token request with a secret");
     memset(&request, 0, sizeof(request));
@@ -206,6 +183,36 @@ test_token(void)
     CHECK(strstr(form, "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth"
                  "%3Aclient-assertion-type%3Ajwt-bearer&client_assertion="
                  "h.p.s&") != NULL);
+}
+
+
+static void
+test_reply(void)
+{
+    size_t                  i;
+    int64_t                 refresh, usable;
+    static a0_mgmt_token_t  token;
+    static const struct {
+        const char  *name, *body;
+        a0_err_t     err;
+    } bodies[] = {
+        { "as sent", "{\"access_token\":\"a.b.c\",\"scope\":\"x\","
+          "\"expires_in\":86400,\"token_type\":\"Bearer\"}", A0_OK },
+        { "lower-case type", "{\"access_token\":\"a\",\"expires_in\":60,"
+          "\"token_type\":\"bearer\"}", A0_OK },
+        { "no token", "{\"expires_in\":60,\"token_type\":\"Bearer\"}",
+          A0_ERR_MALFORMED },
+        { "line break in the token", "{\"access_token\":\"a\\r\\nX: y\","
+          "\"expires_in\":60,\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
+        { "no expires_in", "{\"access_token\":\"a\","
+          "\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
+        { "expires_in 0", "{\"access_token\":\"a\",\"expires_in\":0,"
+          "\"token_type\":\"Bearer\"}", A0_ERR_MALFORMED },
+        { "other type", "{\"access_token\":\"a\",\"expires_in\":60,"
+          "\"token_type\":\"DPoP\"}", A0_ERR_MALFORMED },
+        { "not JSON", "<html>", A0_ERR_MALFORMED },
+        { "nothing", "", A0_ERR_MALFORMED }
+    };
 
     for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         a0_str_t  body;
@@ -240,5 +247,6 @@ main(void)
     test_pace();
     test_storm();
     test_token();
+    test_reply();
     return unit_done();
 }

@@ -58,6 +58,7 @@ static struct {
     int            stale;       /* lists of clients lag behind for so many */
     int            no_query;    /* refuses `q` */
     int            no_grants;   /* refuses POST /client-grants */
+    int            widen;       /* grants get all scopes */
     int            bury;        /* so many clients appear after one is made */
     char           body[262144];
     a0_json_out_t  out;

@@ -54,7 +54,8 @@ t_grant_create(const t_call_t *call)
                                (char *) s.data);
     }
 
-    snprintf(g->scope + n, sizeof(g->scope) - n, "]");
+    snprintf(g->scope + n, sizeof(g->scope) - n,
+             T.widen ? ",\"write:orders\"]" : "]");
     snprintf(g->id, sizeof(g->id), "cgr_made%u", ++T.serial);
     g->live = 1;
     t_grant_write(g, "{\"id\":");
