@@ -125,8 +125,8 @@ ngx_http_auth0_m2m_jwks_tick(ngx_event_t *ev)
     ks = st->keyset;
 
     action = ngx_http_auth0_m2m_shm_keys_decide(st->shared, ks->slot,
-                                                &ks->times, ngx_current_msec,
-                                                -1);
+                                                ks->id, &ks->times,
+                                                ngx_current_msec, -1);
 
     if (action == A0_JWKS_REFRESH) {
         ngx_http_auth0_m2m_jwks_fetch(st);
@@ -206,8 +206,8 @@ ngx_http_auth0_m2m_jwks_record(ngx_http_auth0_m2m_jwks_state_t *st,
     why = buf ? ngx_http_auth0_m2m_jwks_accept(reply, buf, &keys)
               : "out of memory";
 
-    rc = ngx_http_auth0_m2m_shm_keys_publish(st->shared, ks->slot, &ks->times,
-                                             ngx_current_msec,
+    rc = ngx_http_auth0_m2m_shm_keys_publish(st->shared, ks->slot, ks->id,
+                                             &ks->times, ngx_current_msec,
                                              (uint32_t) ngx_random(), keys);
 
     if (rc == NGX_OK) {
@@ -319,8 +319,8 @@ ngx_http_auth0_m2m_jwks_key(ngx_http_auth0_m2m_keyset_t *ks, a0_str_t kid,
     }
 
     switch (ngx_http_auth0_m2m_shm_keys_decide(st->shared, ks->slot,
-                                               &ks->times, ngx_current_msec,
-                                               1))
+                                               ks->id, &ks->times,
+                                               ngx_current_msec, 1))
     {
     case A0_JWKS_USE_AND_REFRESH:
     case A0_JWKS_REFRESH:

@@ -51,6 +51,8 @@ static void ngx_http_auth0_m2m_shm_keys_swap(ngx_http_auth0_m2m_shared_t *sh,
     ngx_http_auth0_m2m_keys_t *k, a0_str_t keys);
 static ngx_uint_t ngx_http_auth0_m2m_shm_keys_same(
     ngx_http_auth0_m2m_keys_t *k, a0_str_t keys);
+static ngx_uint_t ngx_http_auth0_m2m_shm_keys_of(
+    ngx_http_auth0_m2m_keys_t *k, const u_char *id);
 
 
 /* A quarter of the zone holds keys, at least two sets of them. */
@@ -165,7 +167,7 @@ ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
     for (i = 0; i < sh->nkeys; i++) {
         k = &sh->keys[i];
 
-        if (k->used && ngx_memcmp(k->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+        if (ngx_http_auth0_m2m_shm_keys_of(k, id)) {
             goto found;
         }
     }
@@ -228,6 +230,15 @@ ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
 }
 
 
+/* A worker of before a reload may find its slot given away. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_shm_keys_of(ngx_http_auth0_m2m_keys_t *k, const u_char *id)
+{
+    return k->used && ngx_memcmp(k->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0;
+}
+
+
 uint64_t
 ngx_http_auth0_m2m_shm_keys_generation(ngx_http_auth0_m2m_shared_t *sh,
     ngx_uint_t slot, ngx_msec_t now)
@@ -253,7 +264,7 @@ ngx_http_auth0_m2m_shm_keys_read(ngx_http_auth0_m2m_shared_t *sh,
 
     ngx_shmtx_lock(&sh->shpool->mutex);
 
-    if (k->used && ngx_memcmp(k->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+    if (ngx_http_auth0_m2m_shm_keys_of(k, id)) {
         info->meta = k->meta;
         info->generation = k->generation;
         info->len = k->len[ngx_http_auth0_m2m_buffer(k)];
@@ -273,8 +284,8 @@ ngx_http_auth0_m2m_shm_keys_read(ngx_http_auth0_m2m_shared_t *sh,
 
 a0_jwks_action_e
 ngx_http_auth0_m2m_shm_keys_decide(ngx_http_auth0_m2m_shared_t *sh,
-    ngx_uint_t slot, const a0_jwks_times_t *times, ngx_msec_t now,
-    int kid_missing)
+    ngx_uint_t slot, const u_char *id, const a0_jwks_times_t *times,
+    ngx_msec_t now, int kid_missing)
 {
     a0_jwks_action_e            action;
     ngx_http_auth0_m2m_keys_t  *k;
@@ -283,7 +294,10 @@ ngx_http_auth0_m2m_shm_keys_decide(ngx_http_auth0_m2m_shared_t *sh,
 
     ngx_shmtx_lock(&sh->shpool->mutex);
 
-    if (kid_missing < 0) {
+    if (!ngx_http_auth0_m2m_shm_keys_of(k, id)) {
+        action = A0_JWKS_FAIL;
+
+    } else if (kid_missing < 0) {
         action = a0_jwks_plan_due(&k->meta, now) ? A0_JWKS_REFRESH
                                                  : A0_JWKS_USE;
     } else {
@@ -302,8 +316,8 @@ ngx_http_auth0_m2m_shm_keys_decide(ngx_http_auth0_m2m_shared_t *sh,
 
 ngx_int_t
 ngx_http_auth0_m2m_shm_keys_publish(ngx_http_auth0_m2m_shared_t *sh,
-    ngx_uint_t slot, const a0_jwks_times_t *times, ngx_msec_t now,
-    uint32_t random, a0_str_t keys)
+    ngx_uint_t slot, const u_char *id, const a0_jwks_times_t *times,
+    ngx_msec_t now, uint32_t random, a0_str_t keys)
 {
     ngx_int_t                   rc;
     ngx_http_auth0_m2m_keys_t  *k;
@@ -311,6 +325,11 @@ ngx_http_auth0_m2m_shm_keys_publish(ngx_http_auth0_m2m_shared_t *sh,
     k = &sh->keys[slot];
 
     ngx_shmtx_lock(&sh->shpool->mutex);
+
+    if (!ngx_http_auth0_m2m_shm_keys_of(k, id)) {
+        rc = NGX_ABORT;
+        goto done;
+    }
 
     if (keys.len == 0 || keys.len > NGX_HTTP_AUTH0_M2M_KEYS_MAX) {
         a0_jwks_plan_failed(&k->meta, now, random);

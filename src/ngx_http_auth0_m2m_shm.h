@@ -77,19 +77,20 @@ ngx_int_t ngx_http_auth0_m2m_shm_keys_read(ngx_http_auth0_m2m_shared_t *sh,
 
 /* a0_jwks_plan_decide() under the lock; REFRESH has begun the attempt already:
  * the caller must fetch.  kid_missing < 0 asks for the timer: REFRESH when a
- * fetch is due, else USE. */
+ * fetch is due, else USE.  FAIL: the slot now belongs to another key set. */
 
 a0_jwks_action_e ngx_http_auth0_m2m_shm_keys_decide(
-    ngx_http_auth0_m2m_shared_t *sh, ngx_uint_t slot,
+    ngx_http_auth0_m2m_shared_t *sh, ngx_uint_t slot, const u_char *id,
     const a0_jwks_times_t *times, ngx_msec_t now, int kid_missing);
 
 /*
  * The end of an attempt.  keys: normalised text, or empty when it failed.
  * The generation moves only when the keys differ from those in force.
- * NGX_OK: new keys; NGX_DECLINED: the same; NGX_ERROR: failure recorded.
+ * NGX_OK: new keys; NGX_DECLINED: the same; NGX_ERROR: failure recorded;
+ * NGX_ABORT: the slot now belongs to another key set, whose keys stay.
  */
 ngx_int_t ngx_http_auth0_m2m_shm_keys_publish(
-    ngx_http_auth0_m2m_shared_t *sh, ngx_uint_t slot,
+    ngx_http_auth0_m2m_shared_t *sh, ngx_uint_t slot, const u_char *id,
     const a0_jwks_times_t *times, ngx_msec_t now, uint32_t random,
     a0_str_t keys);
 
