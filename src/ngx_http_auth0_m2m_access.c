@@ -16,10 +16,6 @@ static a0_err_t ngx_http_auth0_m2m_access_authorize(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
 static a0_err_t ngx_http_auth0_m2m_access_require(ngx_http_request_t *r,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
-static ngx_int_t ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx);
-static ngx_table_elt_t *ngx_http_auth0_m2m_access_header(
-    ngx_http_request_t *r, ngx_str_t *name);
 
 
 ngx_int_t
@@ -61,23 +57,50 @@ ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    rc = ngx_http_auth0_m2m_access_deny(r, ctx);
-
-    /*
-     * With "satisfy any" others may still let the request in: keep our answer
-     * for the end, as the core keeps 401 and 403.
-     */
-
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY
-        && rc != NGX_HTTP_UNAUTHORIZED && rc != NGX_HTTP_FORBIDDEN)
-    {
-        r->access_code = rc;
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         return NGX_DECLINED;
     }
 
-    return rc;
+    return ngx_http_auth0_m2m_access_deny(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_auth0_m2m_access_last_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                       rc;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_auth0_m2m_ctx_t       *ctx;
+    ngx_http_auth0_m2m_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_auth0_m2m_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (lcf->enable != NGX_HTTP_AUTH0_M2M_ON || lcf->provision
+        || clcf->satisfy != NGX_HTTP_SATISFY_ANY)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_auth0_m2m_get_ctx(r);
+
+    if (ctx == NULL || ctx->conf != lcf || ctx->err == A0_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_auth0_m2m_access_deny(r, ctx);
+
+    if (rc == NGX_HTTP_UNAUTHORIZED || rc == NGX_HTTP_FORBIDDEN) {
+        return rc;
+    }
+
+    /* the core knows of 401 and 403 only, and would end at once with others */
+
+    r->access_code = rc;
+
+    return NGX_DECLINED;
 }
 
 
@@ -120,6 +143,11 @@ ngx_http_auth0_m2m_access_judge(ngx_http_request_t *r,
 
     if (ctx->done || ctx->conf != lcf) {
         ngx_http_auth0_m2m_jwks_forget(&ctx->waiter);
+
+        if (ctx->told) {
+            ctx->told->hash = 0;
+        }
+
         ngx_memzero(ctx, sizeof(ngx_http_auth0_m2m_ctx_t));
         ctx->conf = lcf;
         ctx->subrequest = (r != r->main);
@@ -309,125 +337,4 @@ ngx_http_auth0_m2m_access_require(ngx_http_request_t *r,
     }
 
     return A0_OK;
-}
-
-
-ngx_int_t
-ngx_http_auth0_m2m_access_deny(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx)
-{
-    const a0_err_info_t  *info;
-
-    info = a0_err_info(ctx->err);
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "auth0_m2m: refused: %*s, kid \"%*s\"",
-                  info->token.len, info->token.data,
-                  ctx->kid.len, ctx->kid.data);
-
-    if (ngx_http_auth0_m2m_access_challenge(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return info->status;
-}
-
-
-/* RFC 6750 section 3; nothing in it comes from the token. */
-
-static ngx_int_t
-ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx)
-{
-    u_char               *p;
-    size_t                len;
-    ngx_str_t            *realm, *scope;
-    ngx_table_elt_t      *h;
-    const char           *error;
-    const a0_err_info_t  *info;
-
-    static const char  *errors[] = {
-        NULL, NULL, "invalid_request", "invalid_token", "insufficient_scope"
-    };
-
-    static ngx_str_t  www_authenticate = ngx_string("WWW-Authenticate");
-    static ngx_str_t  retry_after = ngx_string("Retry-After");
-
-    info = a0_err_info(ctx->err);
-
-    if (info->challenge == A0_CHALLENGE_NONE) {
-
-        if (info->status != NGX_HTTP_SERVICE_UNAVAILABLE) {
-            return NGX_OK;
-        }
-
-        h = ngx_http_auth0_m2m_access_header(r, &retry_after);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        return ngx_http_auth0_m2m_token_retry_after(r, ctx->conf, &h->value);
-    }
-
-    realm = &ctx->conf->realm;
-    scope = (ctx->err == A0_ERR_INSUFFICIENT_PERMISSION)
-            ? &ctx->conf->permission_text : &ctx->conf->scope_text;
-    error = errors[info->challenge];
-
-    len = sizeof("Bearer realm=\"\", error=\"insufficient_scope\", "
-                 "error_description=\"\", scope=\"\"")
-          + realm->len + scope->len + info->description.len;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    h = ngx_http_auth0_m2m_access_header(r, &www_authenticate);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->value.data = p;
-    p = ngx_sprintf(p, "Bearer realm=\"%V\"", realm);
-
-    if (error) {
-        p = ngx_sprintf(p, ", error=\"%s\"", error);
-
-        if (info->description.len) {
-            p = ngx_sprintf(p, ", error_description=\"%*s\"",
-                            info->description.len, info->description.data);
-        }
-    }
-
-    if (info->challenge == A0_CHALLENGE_INSUFFICIENT_SCOPE) {
-        p = ngx_sprintf(p, ", scope=\"%V\"", scope);
-    }
-
-    h->value.len = p - h->value.data;
-    r->headers_out.www_authenticate = h;
-
-    return NGX_OK;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_auth0_m2m_access_header(ngx_http_request_t *r, ngx_str_t *name)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    h->hash = 1;
-    h->key = *name;
-    ngx_str_null(&h->value);
-
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    return h;
 }

@@ -13,7 +13,15 @@
 #pragma GCC visibility push(hidden)
 
 
+/* First in the access phase: lets in, or refuses. */
+
 ngx_int_t ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r);
+
+/*
+ * Last in the access phase: with "satisfy any", refuses what neither the token
+ * nor anything else has let in.  Nothing is told to those that were.
+ */
+ngx_int_t ngx_http_auth0_m2m_access_last_handler(ngx_http_request_t *r);
 
 /*
  * Judges the request's token by its location's rules and leaves the verdict

@@ -289,7 +289,7 @@ ngx_http_auth0_m2m_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_handler_pt             *h;
+    ngx_http_handler_pt             *h, *first;
     ngx_http_core_main_conf_t       *cmcf;
     ngx_http_auth0_m2m_main_conf_t  *mcf;
 
@@ -323,6 +323,17 @@ ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_auth0_m2m_access_handler;
+
+    /* handlers run in reverse order: what comes first here runs last */
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers.elts;
+    ngx_memmove(first + 1, first, (h - first) * sizeof(ngx_http_handler_pt));
+    *first = ngx_http_auth0_m2m_access_last_handler;
 
     return NGX_OK;
 }

@@ -185,6 +185,7 @@ typedef struct {
     a0_str_t                       token;
     a0_str_t                       kid;        /* for the log */
     const a0_claims_t             *claims;     /* NULL until authentic */
+    ngx_table_elt_t               *told;       /* the refusal's header */
     ngx_http_auth0_m2m_waiter_t    waiter;
     unsigned                       done:1;     /* the verdict is made */
     unsigned                       verified:1; /* and it is: accepted */

@@ -212,7 +212,7 @@ my %refused = (
         $mint->hmac(encode_json(\%head), encode_json($mint->claims(%acme)),
             $rsa->{public_pem}, 'HS256'), 'unsupported_algorithm'],
     'alg none'        => [$mint->unsigned(encode_json({ %head, alg => 'none' }),
-        encode_json($mint->claims(%acme))), 'unsupported_algorithm'],
+        encode_json($mint->claims(%acme))), 'malformed'],
     'altered'         => [$mint->flip($token, 2, 3), 'bad_signature'],
     'a foreign key'   => [$mint->token(%acme, -key => $mint->key('rsa-2',
         kid => $rsa->{kid})), 'bad_signature'],
