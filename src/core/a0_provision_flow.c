@@ -199,11 +199,6 @@ a0_absent(a0_provision_t *p, const a0_provision_now_t *now)
 
     row = a0_step(p->stage->step);
 
-    if (p->left && p->saga->creates && !p->keep) {
-        a0_fail(p, now, A0_PROBLEM_CALLER_LEFT);
-        return;
-    }
-
     if (p->limited) {
         a0_fail(p, now, A0_PROBLEM_IDP_LIMIT_REACHED);
         return;

@@ -179,7 +179,8 @@ a0_take_list_one(a0_provision_t *p, const a0_json_t *json)
 }
 
 
-/* When a key ends: seconds since the epoch, 0: never. */
+/* When a key ends: seconds since the epoch, 0: never.  Only keys that are
+ * the caller's have `replaces` and `retires` filled in. */
 
 int64_t
 a0_key_end(const a0_provision_t *p, const a0_key_t *key)
@@ -190,7 +191,7 @@ a0_key_end(const a0_provision_t *p, const a0_key_t *key)
     end = key->expires;
 
     for (other = p->keys; other != NULL; other = other->next) {
-        if (other->ours && other->retires
+        if (other->retires
             && a0_str_equal(other->replaces, key->client_id)
             && (end == 0 || other->retires < end))
         {

@@ -50,6 +50,21 @@ test_rotate(void)
     CHECK_EQ_INT(run.done.done.ring[0].due, S.now.seconds + 604800);
     CHECK(run.done.done.ring[0].deny);
 
+    unit_case("rotate: the old key ends no later than it would have");
+    {
+        char  more[64];
+
+        t_reset();
+        snprintf(more, sizeof(more), ",\"expires_at\":\"%lld\"",
+                 (long long) S.now.seconds + 3600);
+        in = as_alice(A0_OP_KEY_ROTATE,
+                      t_key("org_acme", "auth0|alice", more)->id);
+        saga_run(&in, &run);
+        CHECK_EQ_INT(run.done.done.nring, 2);
+        CHECK_EQ_STR(run.done.done.ring[1].id, T.clients[0].id);
+        CHECK(run.done.done.ring[1].due <= S.now.seconds + 3600);
+    }
+
     unit_case("rotate: unknown mode, grace out of range");
     in.body = t_str("{\"mode\":\"sideways\"}");
     saga_run(&in, &run);

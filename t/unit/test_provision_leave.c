@@ -305,6 +305,20 @@ test_throttle(void)
     CHECK(strcmp(todo.wait.why, "throttled") == 0);
     a0_provision_cleanse(p);
     S.now.hold = 0;
+
+    unit_case("no call is begun in the last 50 ms");
+    p = a0_provision_init(mem, sizeof(mem), &saga_conf, &in, &S.now);
+    a0_provision_next(p, &S.now, &todo);
+    a0_provision_feed(p, &S.now, NULL, NULL);
+    saga_tick(saga_conf.deadline - 100);
+    a0_provision_next(p, &S.now, &todo);
+    CHECK_EQ_INT(todo.act, A0_ACT_SEND);
+    CHECK_EQ_INT(todo.send.timeout, 100);
+    saga_tick(60);
+    a0_provision_next(p, &S.now, &todo);
+    CHECK_EQ_INT(todo.act, A0_ACT_ANSWER);
+    CHECK_EQ_INT(todo.answer.status, 504);
+    a0_provision_cleanse(p);
 }
 
 

@@ -71,6 +71,15 @@ test_list(void)
     CHECK_EQ_INT(count_text(run.body, "client_id"), 1);
     CHECK(strstr(run.body, "\"used\":3}") != NULL);
 
+    unit_case("nor a key that says it is another organization's");
+    t_key("org_beta", "auth0|alice", "");
+    T_SET(T.org_grants[4].org, "org_acme");
+    T.arrays = 1;
+    T.no_query = 1;
+    list();
+    CHECK_EQ_INT(count_text(run.body, "client_id"), 1);
+    T.org_grants[4].live = 0;
+
     unit_case("organization-shared: colleagues' keys are shown");
     saga_conf.shared = 1;
     list();
