@@ -1,8 +1,8 @@
 
 #include <openssl/crypto.h>
-#include <sys/mman.h>
 
 #include "ngx_http_auth0_m2m_conf.h"
+#include "ngx_http_auth0_m2m_pages.h"
 
 
 #define NGX_HTTP_AUTH0_M2M_SECRET_MAX  16384
@@ -186,18 +186,11 @@ ngx_http_auth0_m2m_secret_pages(ngx_conf_t *cf, size_t size)
 
     pages = cln->data;
     pages->size = ngx_align(size, ngx_pagesize);
-    pages->addr = mmap(NULL, pages->size, PROT_READ|PROT_WRITE,
-                       MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+    pages->addr = ngx_http_auth0_m2m_pages_alloc(pages->size, cf->log);
 
-    if (pages->addr == MAP_FAILED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "mmap(%uz) failed",
-                           pages->size);
+    if (pages->addr == NULL) {
         return NULL;
     }
-
-#ifdef MADV_DONTDUMP
-    (void) madvise(pages->addr, pages->size, MADV_DONTDUMP);
-#endif
 
     cln->handler = ngx_http_auth0_m2m_secret_wipe;
 
@@ -210,6 +203,5 @@ ngx_http_auth0_m2m_secret_wipe(void *data)
 {
     ngx_http_auth0_m2m_pages_t *pages = data;
 
-    OPENSSL_cleanse(pages->addr, pages->size);
-    (void) munmap(pages->addr, pages->size);
+    ngx_http_auth0_m2m_pages_free(pages->addr, pages->size, pages->size);
 }

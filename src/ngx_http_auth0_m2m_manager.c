@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_auth0_m2m_manager.h"
+#include "ngx_http_auth0_m2m_pages.h"
 #include "ngx_http_auth0_m2m_saga.h"
 
 #include "a0_assertion.h"
@@ -79,7 +80,7 @@ ngx_http_auth0_m2m_manager_init_worker(ngx_cycle_t *cycle,
 
 ngx_int_t
 ngx_http_auth0_m2m_manager_token(ngx_http_auth0_m2m_manager_t *manager,
-    ngx_msec_t timeout, ngx_http_auth0_m2m_held_token_t *token,
+    ngx_http_auth0_m2m_held_token_t *token,
     ngx_http_auth0_m2m_manager_pt done, void *data)
 {
     ngx_int_t  rc;
@@ -129,7 +130,8 @@ ngx_http_auth0_m2m_manager_fetch(ngx_http_auth0_m2m_manager_t *manager,
     rc = NGX_ERROR;
 
     tc = ngx_alloc(sizeof(ngx_http_auth0_m2m_token_call_t), ngx_cycle->log);
-    buf = ngx_alloc(NGX_HTTP_AUTH0_M2M_FORM_SIZE, ngx_cycle->log);
+    buf = ngx_http_auth0_m2m_pages_alloc(NGX_HTTP_AUTH0_M2M_FORM_SIZE,
+                                         ngx_cycle->log);
 
     if (tc == NULL || buf == NULL) {
         goto done;
@@ -157,8 +159,8 @@ ngx_http_auth0_m2m_manager_fetch(ngx_http_auth0_m2m_manager_t *manager,
 done:
 
     if (buf) {
-        OPENSSL_cleanse(buf, NGX_HTTP_AUTH0_M2M_FORM_SIZE);
-        ngx_free(buf);
+        ngx_http_auth0_m2m_pages_free(buf, NGX_HTTP_AUTH0_M2M_FORM_SIZE,
+                                      NGX_HTTP_AUTH0_M2M_FORM_SIZE);
     }
 
     if (rc != NGX_OK && tc) {

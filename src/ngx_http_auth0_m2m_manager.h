@@ -58,7 +58,7 @@ ngx_int_t ngx_http_auth0_m2m_manager_init_worker(ngx_cycle_t *cycle,
  * when there is a token to ask for, else with how the call ended.
  */
 ngx_int_t ngx_http_auth0_m2m_manager_token(
-    ngx_http_auth0_m2m_manager_t *manager, ngx_msec_t timeout,
+    ngx_http_auth0_m2m_manager_t *manager,
     ngx_http_auth0_m2m_held_token_t *token,
     ngx_http_auth0_m2m_manager_pt done, void *data);
 

@@ -12,8 +12,6 @@ typedef struct {
 } ngx_http_auth0_m2m_wipe_t;
 
 
-static ngx_uint_t ngx_http_auth0_m2m_provision_same_origin(
-    ngx_http_request_t *r, ngx_str_t *origin);
 static ngx_int_t ngx_http_auth0_m2m_provision_add(ngx_http_request_t *r,
     a0_str_t name, a0_str_t value);
 static ngx_int_t ngx_http_auth0_m2m_provision_add_text(ngx_http_request_t *r,
@@ -22,114 +20,11 @@ static ngx_int_t ngx_http_auth0_m2m_provision_common(
     ngx_http_auth0_m2m_provision_t *pc);
 static ngx_int_t ngx_http_auth0_m2m_provision_send(ngx_http_request_t *r,
     ngx_uint_t status, a0_str_t type, a0_str_t body, ngx_uint_t secret);
+static ngx_buf_t *ngx_http_auth0_m2m_provision_buf(ngx_http_request_t *r,
+    a0_str_t body, ngx_uint_t secret);
 static u_char *ngx_http_auth0_m2m_provision_copy(ngx_http_request_t *r,
     a0_str_t s, ngx_uint_t secret);
 static void ngx_http_auth0_m2m_provision_wipe(void *data);
-
-
-ngx_str_t *
-ngx_http_auth0_m2m_provision_header(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            return &h[i].value;
-        }
-    }
-}
-
-
-ngx_int_t
-ngx_http_auth0_m2m_provision_origin(ngx_http_auth0_m2m_provision_t *pc)
-{
-    a0_str_t    *allowed;
-    ngx_str_t   *origin, *site;
-    ngx_uint_t   i;
-
-    ngx_str_null(&pc->origin);
-
-    origin = ngx_http_auth0_m2m_provision_header(pc->request, "origin");
-
-    if (origin == NULL) {
-        site = ngx_http_auth0_m2m_provision_header(pc->request,
-                                                   "sec-fetch-site");
-
-        return (site && site->len == 10
-                && ngx_strncasecmp(site->data, (u_char *) "cross-site", 10)
-                   == 0)
-               ? NGX_DECLINED : NGX_OK;
-    }
-
-    if (ngx_http_auth0_m2m_provision_same_origin(pc->request, origin)) {
-        return NGX_OK;
-    }
-
-    if (pc->conf->origins == NULL) {
-        return NGX_DECLINED;
-    }
-
-    allowed = pc->conf->origins->elts;
-
-    for (i = 0; i < pc->conf->origins->nelts; i++) {
-        if (allowed[i].len == origin->len
-            && ngx_memcmp(allowed[i].data, origin->data, origin->len) == 0)
-        {
-            pc->origin = *origin;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_uint_t
-ngx_http_auth0_m2m_provision_same_origin(ngx_http_request_t *r,
-    ngx_str_t *origin)
-{
-    ngx_str_t  scheme, *host;
-
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl) {
-        ngx_str_set(&scheme, "https://");
-
-    } else
-#endif
-    {
-        ngx_str_set(&scheme, "http://");
-    }
-
-    host = r->headers_in.host ? &r->headers_in.host->value
-                              : &r->headers_in.server;
-
-    return host->len
-           && origin->len == scheme.len + host->len
-           && ngx_strncmp(origin->data, scheme.data, scheme.len) == 0
-           && ngx_strncasecmp(origin->data + scheme.len, host->data,
-                              host->len)
-              == 0;
-}
 
 
 static ngx_int_t
@@ -295,6 +190,12 @@ ngx_http_auth0_m2m_provision_problem(ngx_http_auth0_m2m_provision_t *pc,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (retry_after == 0 && a0_problem_info(problem)->retryable
+        && problem != A0_PROBLEM_KEYS_UNAVAILABLE)
+    {
+        retry_after = 1;
+    }
+
     if (retry_after) {
         ngx_sprintf((u_char *) seconds, "%ui%Z", retry_after);
 
@@ -378,7 +279,7 @@ ngx_http_auth0_m2m_provision_send(ngx_http_request_t *r, ngx_uint_t status,
     }
 
     p = ngx_http_auth0_m2m_provision_copy(r, type, 0);
-    b = ngx_calloc_buf(r->pool);
+    b = ngx_http_auth0_m2m_provision_buf(r, body, secret);
 
     if (p == NULL || b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -389,9 +290,33 @@ ngx_http_auth0_m2m_provision_send(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.content_type_len = type.len;
     r->headers_out.content_type_lowcase = NULL;
 
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_buf_t *
+ngx_http_auth0_m2m_provision_buf(ngx_http_request_t *r, a0_str_t body,
+    ngx_uint_t secret)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
     b->pos = ngx_http_auth0_m2m_provision_copy(r, body, secret);
     if (b->pos == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     b->last = b->pos + body.len;
@@ -399,16 +324,7 @@ ngx_http_auth0_m2m_provision_send(ngx_http_request_t *r, ngx_uint_t status,
     b->last_buf = 1;
     b->last_in_chain = 1;
 
-    out.buf = b;
-    out.next = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, &out);
+    return b;
 }
 
 

@@ -18,6 +18,8 @@ typedef struct {
     ngx_http_auth0_m2m_loc_conf_t    *conf;
     ngx_http_auth0_m2m_saga_t        *saga;
     a0_op_e                           op;
+    a0_str_t                          path;       /* of the location, less
+                                                     a slash at its end */
     a0_str_t                          key_id;
     a0_str_t                          body;
     a0_str_t                          sub;
@@ -60,10 +62,28 @@ ngx_int_t ngx_http_auth0_m2m_provision_preflight(
 ngx_int_t ngx_http_auth0_m2m_provision_result(
     ngx_http_auth0_m2m_provision_t *pc, const a0_todo_t *todo);
 
-/* Value of a header of the request by its lower-case name, or NULL. */
+/* How many headers of that lower-case name the request has; *value is set to
+ * the first one's. */
 
-ngx_str_t *ngx_http_auth0_m2m_provision_header(ngx_http_request_t *r,
-    const char *name);
+ngx_uint_t ngx_http_auth0_m2m_provision_headers(ngx_http_request_t *r,
+    const char *name, ngx_str_t **value);
+
+
+/*
+ * The way to a saga, each NONE or what to answer: who asks; whether our own
+ * limits let it pass (*retry_after in seconds may be set) and whether it has
+ * been done before.  begin() takes over: it answers sooner or later.
+ */
+a0_problem_e ngx_http_auth0_m2m_provision_identify(
+    ngx_http_auth0_m2m_provision_t *pc);
+a0_problem_e ngx_http_auth0_m2m_provision_admit(
+    ngx_http_auth0_m2m_provision_t *pc, ngx_uint_t *retry_after);
+void ngx_http_auth0_m2m_provision_begin(ngx_http_auth0_m2m_provision_t *pc);
+
+/* Answers with a problem, and the request is over. */
+
+void ngx_http_auth0_m2m_provision_end(ngx_http_auth0_m2m_provision_t *pc,
+    a0_problem_e problem, ngx_uint_t retry_after);
 
 
 #pragma GCC visibility pop

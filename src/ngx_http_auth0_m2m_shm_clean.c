@@ -2,6 +2,9 @@
 #include "ngx_http_auth0_m2m_shm_tables.h"
 
 
+#define NGX_HTTP_AUTH0_M2M_SAGA_LIFE  300    /* seconds */
+
+
 /* The worker's copy of the revoked clients, taken at `seen`. */
 
 typedef struct {
@@ -15,6 +18,8 @@ static ngx_int_t ngx_http_auth0_m2m_revoked_sync(
     ngx_http_auth0_m2m_tables_t *t, int64_t seconds);
 static ngx_http_auth0_m2m_ring_t *ngx_http_auth0_m2m_orphan_find_locked(
     ngx_http_auth0_m2m_tables_t *t, a0_ring_e kind, a0_str_t id);
+static ngx_uint_t ngx_http_auth0_m2m_orphan_lives(
+    ngx_http_auth0_m2m_ring_t *e, int64_t seconds);
 
 
 static ngx_http_auth0_m2m_revoked_copy_t  ngx_http_auth0_m2m_revoked_copy;
@@ -155,7 +160,7 @@ ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 ngx_int_t
 ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry)
+    const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine)
 {
     ngx_uint_t                  i;
     ngx_http_auth0_m2m_ring_t  *e;
@@ -188,6 +193,7 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
         e->orphan.deny = entry->deny;
         e->orphan.tries = 0;
         e->held_until = 0;
+        e->pid = mine ? (uint32_t) ngx_pid : 0;
 
         ngx_memory_barrier();
         e->used = 1;
@@ -220,6 +226,17 @@ ngx_http_auth0_m2m_orphan_find_locked(ngx_http_auth0_m2m_tables_t *t,
 }
 
 
+/* No saga lasts so long: its number is another process's by now. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_orphan_lives(ngx_http_auth0_m2m_ring_t *e, int64_t seconds)
+{
+    return e->pid
+           && seconds < e->orphan.due + NGX_HTTP_AUTH0_M2M_SAGA_LIFE
+           && ngx_http_auth0_m2m_shm_alive(e->pid);
+}
+
+
 ngx_int_t
 ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
     const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
@@ -237,7 +254,8 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
         e = &t->ring[i];
 
         if (e->used && seconds >= e->orphan.due && now >= e->held_until
-            && ngx_memcmp(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID) == 0)
+            && ngx_memcmp(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID) == 0
+            && !ngx_http_auth0_m2m_orphan_lives(e, seconds))
         {
             e->held_until = now + ms;
             e->orphan.tries++;

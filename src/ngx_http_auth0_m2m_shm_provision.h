@@ -149,13 +149,13 @@ ngx_uint_t ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 
 /*
- * The ring.  put: NGX_ERROR when full.  An entry that is in it already (same
- * kind and id) is renewed.  take: the next entry that is due and that nobody
+ * The ring.  put: NGX_ERROR when full; `mine`: taken only when this process
+ * is dead.  An entry that is in it already (same kind and id) is renewed.  take: the next entry that is due and that nobody
  * holds, held for ms; NGX_DECLINED: none.  done: cleaned (forget it), or not:
  * again after retry seconds.
  */
 ngx_int_t ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry);
+    const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine);
 ngx_int_t ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
     const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
     ngx_uint_t *slot, ngx_http_auth0_m2m_orphan_t *orphan);

@@ -71,6 +71,7 @@ typedef struct {
 typedef struct {
     ngx_http_auth0_m2m_orphan_t    orphan;
     ngx_msec_t                     held_until;
+    uint32_t                       pid;     /* whose it is, 0: anybody's */
     ngx_uint_t                     used;
 } ngx_http_auth0_m2m_ring_t;
 
