@@ -411,7 +411,7 @@ sub _nginx {
 
 sub DESTROY {
     my ($self) = @_;
-    return if $self->{owner} != $$;
+    return if $self->{owner} != $$ || $self->{gone}++;
 
     local ($?, $@, $!);
     delete $live{ 0 + $self };
