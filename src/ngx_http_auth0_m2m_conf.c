@@ -1,8 +1,9 @@
 
 #include "ngx_http_auth0_m2m_conf.h"
-#include "ngx_http_auth0_m2m_status.h"
 
 
+static char *ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value);
 static char *ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *realm);
 static ngx_msec_t *ngx_http_auth0_m2m_conf_time_field(
@@ -15,7 +16,7 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
 
     char        *rv;
-    ngx_str_t   *value, name;
+    ngx_str_t   *value;
     ngx_uint_t   i;
 
     static ngx_conf_enum_t  modes[] = {
@@ -51,44 +52,48 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->conf_line = cf->conf_file->line;
 
     for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "realm=", 6) == 0
-            && lcf->realm.data == NULL)
-        {
-            name.len = value[i].len - 6;
-            name.data = value[i].data + 6;
-
-            rv = ngx_http_auth0_m2m_conf_realm(cf, &name, &lcf->realm);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
+        rv = ngx_http_auth0_m2m_conf_parameter(cf, cmd, lcf, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
         }
-
-        if (ngx_strncmp(value[i].data, "token=$", 7) == 0
-            && lcf->token_index == NGX_CONF_UNSET
-            && value[i].len > 7)
-        {
-            name.len = value[i].len - 7;
-            name.data = value[i].data + 7;
-
-            lcf->token_index = ngx_http_get_variable_index(cf, &name);
-            if (lcf->token_index == NGX_ERROR) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid or duplicate parameter \"%V\" in \"%V\" "
-                           "directive, only realm=string and token=$variable "
-                           "are known", &value[i], &cmd->name);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value)
+{
+    ngx_str_t  name;
+
+    if (ngx_strncmp(value->data, "realm=", 6) == 0 && lcf->realm.data == NULL)
+    {
+        name.len = value->len - 6;
+        name.data = value->data + 6;
+
+        return ngx_http_auth0_m2m_conf_realm(cf, &name, &lcf->realm);
+    }
+
+    if (ngx_strncmp(value->data, "token=$", 7) == 0
+        && lcf->token_index == NGX_CONF_UNSET
+        && value->len > 7)
+    {
+        name.len = value->len - 7;
+        name.data = value->data + 7;
+
+        lcf->token_index = ngx_http_get_variable_index(cf, &name);
+
+        return (lcf->token_index == NGX_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid or duplicate parameter \"%V\" in \"%V\" "
+                       "directive, only realm=string and token=$variable "
+                       "are known", value, &cmd->name);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -361,99 +366,4 @@ ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_auth0_m2m_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
-
-    ngx_str_t                       *value;
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_auth0_m2m_main_conf_t  *mcf;
-
-    if (lcf->status) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 1 || ngx_strcmp(value[1].data, "json") == 0) {
-        lcf->status = NGX_HTTP_AUTH0_M2M_STATUS_JSON;
-
-    } else if (ngx_strcmp(value[1].data, "prometheus") == 0) {
-        lcf->status = NGX_HTTP_AUTH0_M2M_STATUS_PROMETHEUS;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, it must "
-                           "be json or prometheus", &value[1], &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
-    mcf->status = 1;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_auth0_m2m_status_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_auth0_m2m_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_auth0_m2m_main_conf_t *mcf = conf;
-
-    u_char     *p;
-    ssize_t     size;
-    ngx_str_t  *value, name, s;
-
-    if (mcf->zone_name.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strncmp(value[1].data, "zone=", 5) != 0) {
-        goto invalid;
-    }
-
-    name.data = value[1].data + 5;
-    p = (u_char *) ngx_strchr(name.data, ':');
-
-    if (p == NULL || p == name.data) {
-        goto invalid;
-    }
-
-    name.len = p - name.data;
-    s.data = p + 1;
-    s.len = value[1].data + value[1].len - s.data;
-
-    size = ngx_parse_size(&s);
-    if (size == NGX_ERROR) {
-        goto invalid;
-    }
-
-    if (size < NGX_HTTP_AUTH0_M2M_ZONE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small, give it at least 256k",
-                           &name);
-        return NGX_CONF_ERROR;
-    }
-
-    mcf->zone_name = name;
-    mcf->zone_size = size;
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" in \"%V\" directive, "
-                       "it must be zone=name:size", &value[1], &cmd->name);
-
-    return NGX_CONF_ERROR;
 }

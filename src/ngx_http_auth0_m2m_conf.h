@@ -19,6 +19,11 @@
     ((ngx_array_t **) ((char *) (conf) + (cmd)->offset))
 
 
+/* The directives, in conf_commands.c. */
+
+extern ngx_command_t  ngx_http_auth0_m2m_commands[];
+
+
 /* Setters, named after their directives. */
 
 char *ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -2,6 +2,14 @@
 #include "ngx_http_auth0_m2m_conf.h"
 
 
+static void ngx_http_auth0_m2m_conf_inherit(
+    ngx_http_auth0_m2m_loc_conf_t *prev, ngx_http_auth0_m2m_loc_conf_t *conf);
+static char *ngx_http_auth0_m2m_conf_values(
+    ngx_http_auth0_m2m_loc_conf_t *prev, ngx_http_auth0_m2m_loc_conf_t *conf);
+static ngx_int_t ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *conf);
+static ngx_int_t ngx_http_auth0_m2m_conf_env_domain(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf);
 static ngx_int_t ngx_http_auth0_m2m_conf_domains(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
 static ngx_int_t ngx_http_auth0_m2m_conf_audiences(ngx_conf_t *cf,
@@ -75,14 +83,35 @@ ngx_http_auth0_m2m_conf_create_loc(ngx_conf_t *cf)
 }
 
 
-/* A directive replaces the ones of its name on the level above as a whole. */
-
 char *
 ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_auth0_m2m_loc_conf_t *prev = parent;
     ngx_http_auth0_m2m_loc_conf_t *conf = child;
 
+    ngx_http_auth0_m2m_conf_inherit(prev, conf);
+
+    if (ngx_http_auth0_m2m_conf_values(prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->realm.data == NULL) {
+        ngx_str_set(&conf->realm, "auth0-m2m");
+    }
+
+    ngx_http_auth0_m2m_conf_provision_merge(prev, conf);
+
+    return (ngx_http_auth0_m2m_conf_make(cf, conf) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* What several parameters of one directive, or several directives, make. */
+
+static void
+ngx_http_auth0_m2m_conf_inherit(ngx_http_auth0_m2m_loc_conf_t *prev,
+    ngx_http_auth0_m2m_loc_conf_t *conf)
+{
     if (conf->enable == NGX_CONF_UNSET_UINT) {
         conf->realm = prev->realm;
         conf->token_index = prev->token_index;
@@ -101,7 +130,15 @@ ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         conf->cooldown = prev->cooldown;
         conf->timeout = prev->timeout;
     }
+}
 
+
+/* A directive replaces the ones of its name on the level above as a whole. */
+
+static char *
+ngx_http_auth0_m2m_conf_values(ngx_http_auth0_m2m_loc_conf_t *prev,
+    ngx_http_auth0_m2m_loc_conf_t *conf)
+{
     ngx_conf_merge_uint_value(conf->enable, prev->enable,
                               NGX_HTTP_AUTH0_M2M_OFF);
     ngx_conf_merge_ptr_value(conf->domains, prev->domains, NULL);
@@ -124,45 +161,45 @@ ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_msec_value(conf->cooldown, 30000);
     ngx_conf_init_msec_value(conf->timeout, 5000);
     ngx_conf_merge_value(conf->token_cache, prev->token_cache, 1);
+    ngx_conf_merge_ptr_value(conf->moesif, prev->moesif, NULL);
 
-    if (conf->realm.data == NULL) {
-        ngx_str_set(&conf->realm, "auth0-m2m");
-    }
+    return NGX_CONF_OK;
+}
 
+
+/* What the location needs to work, and whether it can. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *conf)
+{
     if (conf->authorizer_line && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"auth0_m2m_authorizer\" would let everybody pass: "
                       "add \"auth0_m2m on\" to its location in %V:%ui",
                       &conf->authorizer_file, conf->authorizer_line);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    ngx_conf_merge_ptr_value(conf->moesif, prev->moesif, NULL);
-    ngx_http_auth0_m2m_conf_provision_merge(prev, conf);
+    /* without verification it says itself what is missing */
 
     if (conf->provision && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
-        return (ngx_http_auth0_m2m_conf_provision_make(cf, conf) == NGX_OK)
-               ? NGX_CONF_OK : NGX_CONF_ERROR;
+        return ngx_http_auth0_m2m_conf_provision_make(cf, conf);
     }
 
     if (conf->enable == NGX_HTTP_AUTH0_M2M_OFF) {
-        return NGX_CONF_OK;
+        return NGX_OK;
     }
 
     if (ngx_http_auth0_m2m_conf_domains(cf, conf) != NGX_OK
         || ngx_http_auth0_m2m_conf_audiences(cf, conf) != NGX_OK
         || ngx_http_auth0_m2m_conf_policy(cf, conf) != NGX_OK)
     {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    if (conf->provision
-        && ngx_http_auth0_m2m_conf_provision_make(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return conf->provision ? ngx_http_auth0_m2m_conf_provision_make(cf, conf)
+                           : NGX_OK;
 }
 
 
@@ -189,54 +226,70 @@ ngx_http_auth0_m2m_conf_env(const char *name)
 }
 
 
-/* Domains, from the environment where none is given, and their key sets. */
+/* The domain of the environment, where none is given. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_conf_env_domain(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf)
+{
+    char       *env;
+    ngx_str_t  *domain;
+
+    env = ngx_http_auth0_m2m_conf_env("DOMAIN");
+
+    if (env == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"auth0_m2m\" needs a tenant: add "
+                      "\"auth0_m2m_domain\" or set "
+                      "PLUGIN_AUTH0_M2M_DOMAIN in %V:%ui",
+                      &lcf->conf_file, lcf->conf_line);
+        return NGX_ERROR;
+    }
+
+    lcf->domains = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (lcf->domains == NULL) {
+        return NGX_ERROR;
+    }
+
+    domain = ngx_array_push(lcf->domains);
+    if (domain == NULL) {
+        return NGX_ERROR;
+    }
+
+    domain->len = ngx_strlen(env);
+    domain->data = (u_char *) env;
+    domain->data = ngx_pstrdup(cf->pool, domain);
+
+    if (domain->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_auth0_m2m_conf_is_domain(domain)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "invalid domain \"%V\" in PLUGIN_AUTH0_M2M_DOMAIN, "
+                      "write the host name alone, such as "
+                      "acme.us.auth0.com", domain);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Domains and their key sets. */
 
 static ngx_int_t
 ngx_http_auth0_m2m_conf_domains(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf)
 {
-    char        *env;
     a0_str_t    *issuers;
     ngx_str_t   *domain;
     ngx_uint_t   i, n;
 
-    if (lcf->domains == NULL) {
-        env = ngx_http_auth0_m2m_conf_env("DOMAIN");
-
-        if (env == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"auth0_m2m\" needs a tenant: add "
-                          "\"auth0_m2m_domain\" or set "
-                          "PLUGIN_AUTH0_M2M_DOMAIN in %V:%ui",
-                          &lcf->conf_file, lcf->conf_line);
-            return NGX_ERROR;
-        }
-
-        lcf->domains = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-        if (lcf->domains == NULL) {
-            return NGX_ERROR;
-        }
-
-        domain = ngx_array_push(lcf->domains);
-        if (domain == NULL) {
-            return NGX_ERROR;
-        }
-
-        domain->len = ngx_strlen(env);
-        domain->data = (u_char *) env;
-        domain->data = ngx_pstrdup(cf->pool, domain);
-
-        if (domain->data == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (!ngx_http_auth0_m2m_conf_is_domain(domain)) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "invalid domain \"%V\" in PLUGIN_AUTH0_M2M_DOMAIN, "
-                          "write the host name alone, such as "
-                          "acme.us.auth0.com", domain);
-            return NGX_ERROR;
-        }
+    if (lcf->domains == NULL
+        && ngx_http_auth0_m2m_conf_env_domain(cf, lcf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     domain = lcf->domains->elts;
