@@ -118,9 +118,12 @@ ngx_http_auth0_m2m_exchange_deadline(ngx_event_t *ev)
     x = ngx_http_auth0_m2m_exchange(c);
 
     if (!x->finished) {
-        ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
-                      "tenant did not answer within %M ms", x->timeout);
+        if (!x->reader.quiet) {
+            ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
+                          "tenant did not answer within %M ms", x->timeout);
+        }
 
+        x->reader.reply.text = "did not answer in time";
         x->finished = 1;
         x->rc = NGX_HTTP_GATEWAY_TIME_OUT;
     }

@@ -55,6 +55,7 @@ typedef struct {
     unsigned                       secret:1;       /* cleanse all buffers
                                                       that held request and
                                                       reply afterwards */
+    unsigned                       quiet:1;        /* who asks logs .text */
 } ngx_http_auth0_m2m_call_t;
 
 
@@ -82,6 +83,10 @@ typedef struct {
     int64_t                        ratelimit_remaining;
     int64_t                        ratelimit_reset;      /* epoch seconds */
     int64_t                        retry_after;          /* seconds */
+    const char                    *text;           /* what the tenant did, such
+                                                      as "sent coded content",
+                                                      unless OK; NULL: see
+                                                      nginx's own line */
     unsigned                       sent:1;         /* some of the request may
                                                       have reached the peer */
 } ngx_http_auth0_m2m_reply_t;

@@ -47,6 +47,7 @@ ngx_http_auth0_m2m_exchange_create(ngx_http_auth0_m2m_tenant_t *tenant,
 
     x->reader.pool = pool;
     x->reader.secret = call->secret;
+    x->reader.quiet = call->quiet;
 
     ngx_http_auth0_m2m_exchange_connection(x, pool);
 

@@ -81,6 +81,7 @@ ngx_http_auth0_m2m_reader_reset(ngx_http_auth0_m2m_reader_t *reader,
 
     ngx_memzero(&reader->chunks, sizeof(ngx_http_chunked_t));
 
+    reader->reply.text = NULL;
     reader->wire = 0;
     reader->interim = 0;
     reader->in_body = 0;
@@ -281,9 +282,12 @@ ngx_http_auth0_m2m_reader_fail(ngx_http_auth0_m2m_reader_t *reader,
     ngx_http_request_t *r, ngx_http_auth0_m2m_result_e result,
     const char *text)
 {
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "tenant %s", text);
+    if (!reader->quiet) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "tenant %s", text);
+    }
 
     reader->reply.result = result;
+    reader->reply.text = text;
     reader->ended = 1;
 
     return NGX_OK;

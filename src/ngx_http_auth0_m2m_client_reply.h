@@ -38,6 +38,7 @@ typedef struct {
     unsigned                       chunked:1;
     unsigned                       ended:1;
     unsigned                       secret:1;  /* cleanse what is given up */
+    unsigned                       quiet:1;   /* failures are not logged */
 } ngx_http_auth0_m2m_reader_t;
 
 
@@ -54,7 +55,7 @@ void ngx_http_auth0_m2m_reader_reset(ngx_http_auth0_m2m_reader_t *reader,
  * Takes what arrived in b.  While the header is read, b must keep its place
  * and its bytes, and its size is the limit of all headers together; later it
  * is emptied with each call.  NGX_AGAIN: more is needed.  NGX_OK: ended, see
- * reply.result (logged unless OK).
+ * reply.result and, unless OK, reply.text (logged unless quiet).
  */
 ngx_int_t ngx_http_auth0_m2m_reader_read(ngx_http_auth0_m2m_reader_t *reader,
     ngx_http_request_t *r, ngx_buf_t *b);

@@ -1,44 +1,19 @@
 
-#include "ngx_http_auth0_m2m_jwks.h"
+#include "ngx_http_auth0_m2m_jwks_state.h"
 
-
-#define NGX_HTTP_AUTH0_M2M_JWKS_URI   "/.well-known/jwks.json"
 
 #define NGX_HTTP_AUTH0_M2M_TICK_MIN   20      /* ms */
 #define NGX_HTTP_AUTH0_M2M_TICK_MAX   1000
 #define NGX_HTTP_AUTH0_M2M_POLL       20      /* while requests wait */
-
-
-/*
- * One key set in one worker.  `set` was parsed from `generation`; both change
- * together, and only after the zone has confirmed that the slot is ours.
- */
-
-struct ngx_http_auth0_m2m_jwks_state_s {
-    ngx_http_auth0_m2m_keyset_t    *keyset;
-    ngx_http_auth0_m2m_shared_t    *shared;
-    a0_jwk_set_t                   *set;
-    uint64_t                        generation;
-    ngx_queue_t                     waiters;
-    ngx_event_t                     timer;
-    ngx_event_t                     poll;
-    ngx_connection_t                dummy;       /* for debug logs of events */
-};
+#define NGX_HTTP_AUTH0_M2M_SOON       1000
 
 
 static void ngx_http_auth0_m2m_jwks_tick(ngx_event_t *ev);
 static void ngx_http_auth0_m2m_jwks_poll(ngx_event_t *ev);
-static void ngx_http_auth0_m2m_jwks_fetch(
+static uint64_t ngx_http_auth0_m2m_jwks_sync(
     ngx_http_auth0_m2m_jwks_state_t *st);
-static void ngx_http_auth0_m2m_jwks_done(void *data,
-    const ngx_http_auth0_m2m_reply_t *reply);
-static void ngx_http_auth0_m2m_jwks_record(
-    ngx_http_auth0_m2m_jwks_state_t *st,
-    const ngx_http_auth0_m2m_reply_t *reply);
-static const char *ngx_http_auth0_m2m_jwks_accept(
-    const ngx_http_auth0_m2m_reply_t *reply, u_char *buf, a0_str_t *keys);
-static void ngx_http_auth0_m2m_jwks_sync(ngx_http_auth0_m2m_jwks_state_t *st,
-    uint64_t generation);
+static ngx_uint_t ngx_http_auth0_m2m_jwks_pending(
+    ngx_http_auth0_m2m_jwks_state_t *st);
 static void ngx_http_auth0_m2m_jwks_join(ngx_http_auth0_m2m_jwks_state_t *st,
     ngx_http_auth0_m2m_waiter_t *waiter);
 static void ngx_http_auth0_m2m_jwks_wake(ngx_http_auth0_m2m_jwks_state_t *st,
@@ -148,145 +123,6 @@ ngx_http_auth0_m2m_jwks_tick(ngx_event_t *ev)
 }
 
 
-static void
-ngx_http_auth0_m2m_jwks_fetch(ngx_http_auth0_m2m_jwks_state_t *st)
-{
-    ngx_http_auth0_m2m_call_t   call;
-    ngx_http_auth0_m2m_reply_t  reply;
-
-    ngx_memzero(&call, sizeof(ngx_http_auth0_m2m_call_t));
-
-    call.method = NGX_HTTP_GET;
-    ngx_str_set(&call.uri, NGX_HTTP_AUTH0_M2M_JWKS_URI);
-    call.timeout = (ngx_msec_t) st->keyset->times.timeout;
-    call.what = "fetching keys";
-
-    if (ngx_http_auth0_m2m_client_send(st->keyset->tenant, &call,
-                                       ngx_http_auth0_m2m_jwks_done, st)
-        == NGX_OK)
-    {
-        return;
-    }
-
-    ngx_memzero(&reply, sizeof(ngx_http_auth0_m2m_reply_t));
-    reply.result = NGX_HTTP_AUTH0_M2M_REPLY_INTERNAL;
-
-    /* not from here: the poll wakes who waits */
-
-    ngx_http_auth0_m2m_jwks_record(st, &reply);
-}
-
-
-static void
-ngx_http_auth0_m2m_jwks_done(void *data,
-    const ngx_http_auth0_m2m_reply_t *reply)
-{
-    ngx_http_auth0_m2m_jwks_state_t *st = data;
-
-    ngx_http_auth0_m2m_jwks_record(st, reply);
-    ngx_http_auth0_m2m_jwks_wake(st, 1);
-}
-
-
-static void
-ngx_http_auth0_m2m_jwks_record(ngx_http_auth0_m2m_jwks_state_t *st,
-    const ngx_http_auth0_m2m_reply_t *reply)
-{
-    u_char                       *buf;
-    a0_str_t                      keys;
-    ngx_int_t                     rc;
-    const char                   *why;
-    ngx_http_auth0_m2m_keyset_t  *ks;
-
-    ks = st->keyset;
-    keys.len = 0;
-    keys.data = NULL;
-
-    buf = ngx_alloc(NGX_HTTP_AUTH0_M2M_KEYS_MAX, ngx_cycle->log);
-    why = buf ? ngx_http_auth0_m2m_jwks_accept(reply, buf, &keys)
-              : "out of memory";
-
-    rc = ngx_http_auth0_m2m_shm_keys_publish(st->shared, ks->slot, ks->id,
-                                             &ks->times, ngx_current_msec,
-                                             (uint32_t) ngx_random(), keys);
-
-    if (rc == NGX_OK) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "auth0_m2m: new keys of \"%V\" are in force",
-                      &ks->tenant->domain);
-
-    } else if (rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "auth0_m2m: could not refresh the keys of \"%V\": %s "
-                      "(status %ui), the keys in force stay",
-                      &ks->tenant->domain, why, reply->status);
-    }
-
-    ngx_http_auth0_m2m_shm_count(st->shared, a0_metric_fetch(rc != NGX_ERROR));
-
-    if (buf) {
-        ngx_free(buf);
-    }
-}
-
-
-/* NULL and the normalised keys, or what is wrong with the reply. */
-
-static const char *
-ngx_http_auth0_m2m_jwks_accept(const ngx_http_auth0_m2m_reply_t *reply,
-    u_char *buf, a0_str_t *keys)
-{
-    size_t         len;
-    a0_err_t       err;
-    a0_str_t       text;
-    a0_jwk_set_t  *set;
-
-    static ngx_str_t  types[] = {
-        ngx_string("application/json"),
-        ngx_string("application/jwk-set+json")
-    };
-
-    if (reply->result != NGX_HTTP_AUTH0_M2M_REPLY_OK) {
-        return ngx_http_auth0_m2m_result_text(reply->result);
-    }
-
-    if (reply->status != NGX_HTTP_OK) {
-        return "unexpected status";
-    }
-
-    if ((reply->content_type.len != types[0].len
-         || ngx_memcmp(reply->content_type.data, types[0].data, types[0].len))
-        && (reply->content_type.len != types[1].len
-            || ngx_memcmp(reply->content_type.data, types[1].data,
-                          types[1].len)))
-    {
-        return "unexpected content type";
-    }
-
-    text.len = reply->body.len;
-    text.data = reply->body.data;
-
-    err = a0_jwk_set_parse(text, &set);
-    if (err != A0_OK) {
-        return (err == A0_ERR_BAD_KEY_SET) ? "not a usable key set"
-                                           : "internal error";
-    }
-
-    err = a0_jwk_set_write(set, buf, NGX_HTTP_AUTH0_M2M_KEYS_MAX, &len);
-
-    a0_jwk_set_free(set);
-
-    if (err != A0_OK) {
-        return "the key set is too large";
-    }
-
-    keys->len = len;
-    keys->data = buf;
-
-    return NULL;
-}
-
-
 a0_err_t
 ngx_http_auth0_m2m_jwks_key(ngx_http_auth0_m2m_keyset_t *ks, a0_str_t kid,
     const a0_jws_alg_t *alg, ngx_http_auth0_m2m_waiter_t *waiter,
@@ -294,6 +130,7 @@ ngx_http_auth0_m2m_jwks_key(ngx_http_auth0_m2m_keyset_t *ks, a0_str_t kid,
 {
     a0_err_t                          err;
     uint64_t                          current;
+    a0_jwks_action_e                  action;
     ngx_http_auth0_m2m_jwks_state_t  *st;
 
     st = ks->state;
@@ -318,24 +155,22 @@ ngx_http_auth0_m2m_jwks_key(ngx_http_auth0_m2m_keyset_t *ks, a0_str_t kid,
         return err;
     }
 
-    switch (ngx_http_auth0_m2m_shm_keys_decide(st->shared, ks->slot,
-                                               ks->id, &ks->times,
-                                               ngx_current_msec, 1))
+    action = ngx_http_auth0_m2m_shm_keys_decide(st->shared, ks->slot, ks->id,
+                                                &ks->times, ngx_current_msec,
+                                                1);
+
+    /* or keys came while we looked */
+
+    if (action == A0_JWKS_REFRESH
+        || ngx_http_auth0_m2m_jwks_pending(st)
+        || (!current && ngx_http_auth0_m2m_jwks_generation(ks)))
     {
-    case A0_JWKS_USE_AND_REFRESH:
-    case A0_JWKS_REFRESH:
         ngx_http_auth0_m2m_jwks_join(st, waiter);
         *wait = 1;
+    }
+
+    if (action == A0_JWKS_REFRESH) {
         ngx_http_auth0_m2m_jwks_fetch(st);
-        break;
-
-    case A0_JWKS_WAIT:
-        ngx_http_auth0_m2m_jwks_join(st, waiter);
-        *wait = 1;
-        break;
-
-    default:
-        break;
     }
 
     return err;
@@ -358,10 +193,10 @@ ngx_http_auth0_m2m_jwks_generation(ngx_http_auth0_m2m_keyset_t *ks)
                                                      ngx_current_msec);
 
     if (current && current != st->generation) {
-        ngx_http_auth0_m2m_jwks_sync(st, current);
+        return ngx_http_auth0_m2m_jwks_sync(st);
     }
 
-    return (current == st->generation) ? current : 0;
+    return current;
 }
 
 
@@ -373,27 +208,29 @@ ngx_http_auth0_m2m_jwks_count(ngx_http_auth0_m2m_keyset_t *ks)
 }
 
 
-static void
-ngx_http_auth0_m2m_jwks_sync(ngx_http_auth0_m2m_jwks_state_t *st,
-    uint64_t generation)
+/* The generation now parsed, which may be a newer one; 0: none. */
+
+static uint64_t
+ngx_http_auth0_m2m_jwks_sync(ngx_http_auth0_m2m_jwks_state_t *st)
 {
     u_char                          *buf;
     a0_str_t                         text;
     a0_jwk_set_t                    *set;
+    uint64_t                         generation;
     ngx_http_auth0_m2m_keyset_t     *ks;
     ngx_http_auth0_m2m_keys_info_t   info;
 
     ks = st->keyset;
+    generation = 0;
 
     buf = ngx_alloc(NGX_HTTP_AUTH0_M2M_KEYS_MAX, ngx_cycle->log);
     if (buf == NULL) {
-        return;
+        return 0;
     }
 
     if (ngx_http_auth0_m2m_shm_keys_read(st->shared, ks->slot, ks->id, &info,
                                          buf)
-        == NGX_OK
-        && info.generation == generation)
+        == NGX_OK)
     {
         text.len = info.len;
         text.data = buf;
@@ -401,11 +238,39 @@ ngx_http_auth0_m2m_jwks_sync(ngx_http_auth0_m2m_jwks_state_t *st,
         if (a0_jwk_set_parse(text, &set) == A0_OK) {
             a0_jwk_set_free(st->set);
             st->set = set;
-            st->generation = generation;
+            st->generation = info.generation;
+            generation = info.generation;
         }
     }
 
     ngx_free(buf);
+
+    return generation;
+}
+
+
+/* An attempt runs or, while there are no keys, is about to. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_jwks_pending(ngx_http_auth0_m2m_jwks_state_t *st)
+{
+    ngx_msec_t                       now;
+    ngx_http_auth0_m2m_keyset_t     *ks;
+    ngx_http_auth0_m2m_keys_info_t   info;
+
+    ks = st->keyset;
+    now = ngx_current_msec;
+
+    if (ngx_http_auth0_m2m_shm_keys_read(st->shared, ks->slot, ks->id, &info,
+                                         NULL)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    return info.meta.lease_end > now
+           || (!a0_jwks_plan_usable(&info.meta, &ks->times, now)
+               && info.meta.next <= now + NGX_HTTP_AUTH0_M2M_SOON);
 }
 
 
@@ -438,26 +303,24 @@ ngx_http_auth0_m2m_jwks_forget(ngx_http_auth0_m2m_waiter_t *waiter)
 static void
 ngx_http_auth0_m2m_jwks_poll(ngx_event_t *ev)
 {
-    ngx_uint_t                        ended;
     ngx_connection_t                 *c;
-    ngx_http_auth0_m2m_keyset_t      *ks;
-    ngx_http_auth0_m2m_keys_info_t    info;
     ngx_http_auth0_m2m_jwks_state_t  *st;
 
     c = ev->data;
     st = c->data;
-    ks = st->keyset;
 
-    ended = ngx_http_auth0_m2m_shm_keys_read(st->shared, ks->slot, ks->id,
-                                             &info, NULL)
-            != NGX_OK
-            || info.meta.lease_end <= ngx_current_msec;
-
-    ngx_http_auth0_m2m_jwks_wake(st, ended);
+    ngx_http_auth0_m2m_jwks_ended(st);
 
     if (!ngx_queue_empty(&st->waiters) && !st->poll.timer_set) {
         ngx_add_timer(&st->poll, NGX_HTTP_AUTH0_M2M_POLL);
     }
+}
+
+
+void
+ngx_http_auth0_m2m_jwks_ended(ngx_http_auth0_m2m_jwks_state_t *st)
+{
+    ngx_http_auth0_m2m_jwks_wake(st, !ngx_http_auth0_m2m_jwks_pending(st));
 }
 
 

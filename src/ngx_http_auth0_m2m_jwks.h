@@ -46,7 +46,8 @@ ngx_uint_t ngx_http_auth0_m2m_jwks_count(ngx_http_auth0_m2m_keyset_t *ks);
  * When a fetch may help (no usable keys, or an unknown kid outside the
  * cooldown) and waiter is not NULL, the fetch is started or joined, *wait is
  * set, and waiter->wake(request) is called when it has ended, at the latest
- * after the fetch timeout.
+ * after the fetch timeout.  Without usable keys, one that is due within a
+ * second is waited for: a tenant that comes up late costs no answers.
  */
 a0_err_t ngx_http_auth0_m2m_jwks_key(ngx_http_auth0_m2m_keyset_t *ks,
     a0_str_t kid, const a0_jws_alg_t *alg,

@@ -146,7 +146,8 @@ sub answers {
         my ($answer, $line) = @{ $answers{$name} };
         is(status($n, $name), $line ? 503 : 200, "$name: verdict");
         next if !$line;
-        ok($n->wait_for_log(qr/$line.*"$name\.test"/), "$name: logged");
+        ok($n->wait_for_log(qr/"$name\.test".*$line|$line.*"$name\.test"/),
+            "$name: logged");
     }
 
     my ($first) = grep { $_->header('Host') eq 'length.test' }
