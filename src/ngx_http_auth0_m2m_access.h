@@ -1,6 +1,6 @@
 
 /*
- * From a request to a verdict.
+ * The access phase: a verdict lets a request in or refuses it.
  */
 
 #ifndef NGX_HTTP_AUTH0_M2M_ACCESS_H_INCLUDED
@@ -22,22 +22,6 @@ ngx_int_t ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r);
  * nor anything else has let in.  Nothing is told to those that were.
  */
 ngx_int_t ngx_http_auth0_m2m_access_last_handler(ngx_http_request_t *r);
-
-/*
- * Judges the request's token by its location's rules and leaves the verdict
- * in *ctx, which is made when NULL.  NGX_OK: ctx->err is the verdict;
- * NGX_AGAIN: keys are being fetched, wake(r) will be called and the function
- * is to be called again from there; NGX_ERROR: no memory.
- */
-ngx_int_t ngx_http_auth0_m2m_access_judge(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t **ctx, void (*wake)(ngx_http_request_t *r));
-
-/* Prepares the answer to a refused request: counter, log line, challenge.
- * Returns its HTTP status. */
-
-ngx_int_t ngx_http_auth0_m2m_access_deny(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx);
-
 
 #pragma GCC visibility pop
 

@@ -1,6 +1,6 @@
 
-#include "ngx_http_auth0_m2m_access.h"
 #include "ngx_http_auth0_m2m_authorizer.h"
+#include "ngx_http_auth0_m2m_verdict.h"
 
 #include "a0_json.h"
 
@@ -55,7 +55,7 @@ ngx_http_auth0_m2m_authorizer_handler(ngx_http_request_t *r)
         return ngx_http_auth0_m2m_authorizer_answer(r, ctx);
     }
 
-    rc = ngx_http_auth0_m2m_access_judge(r, &ctx,
+    rc = ngx_http_auth0_m2m_verdict_judge(r, &ctx,
                                          ngx_http_auth0_m2m_authorizer_wake);
 
     if (rc == NGX_AGAIN) {
@@ -83,7 +83,7 @@ ngx_http_auth0_m2m_authorizer_wake(ngx_http_request_t *r)
 
     /* it has waited once and does not wait again */
 
-    rc = ngx_http_auth0_m2m_access_judge(r, &ctx,
+    rc = ngx_http_auth0_m2m_verdict_judge(r, &ctx,
                                          ngx_http_auth0_m2m_authorizer_wake);
 
     rc = (rc == NGX_OK) ? ngx_http_auth0_m2m_authorizer_answer(r, ctx)
@@ -105,7 +105,7 @@ ngx_http_auth0_m2m_authorizer_answer(ngx_http_request_t *r,
     ngx_http_auth0_m2m_caller_t   caller;
 
     if (!ctx->verified) {
-        return ngx_http_auth0_m2m_access_deny(r, ctx);
+        return ngx_http_auth0_m2m_verdict_deny(r, ctx);
     }
 
     if (ngx_http_auth0_m2m_authorizer_arn(r, &arn) != NGX_OK) {

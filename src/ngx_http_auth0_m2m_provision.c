@@ -1,9 +1,9 @@
 
 #include <openssl/rand.h>
 
-#include "ngx_http_auth0_m2m_access.h"
 #include "ngx_http_auth0_m2m_provision.h"
 #include "ngx_http_auth0_m2m_provision_answer.h"
+#include "ngx_http_auth0_m2m_verdict.h"
 
 
 static ngx_http_auth0_m2m_provision_t *ngx_http_auth0_m2m_provision_create(
@@ -182,7 +182,7 @@ ngx_http_auth0_m2m_provision_refuse(ngx_http_auth0_m2m_provision_t *pc,
         return NGX_HTTP_FORBIDDEN;
     }
 
-    switch (ngx_http_auth0_m2m_access_deny(pc->request, ctx)) {
+    switch (ngx_http_auth0_m2m_verdict_deny(pc->request, ctx)) {
 
     case NGX_HTTP_BAD_REQUEST:
     case NGX_HTTP_UNAUTHORIZED:

@@ -1,16 +1,19 @@
 
-#include "ngx_http_auth0_m2m_access.h"
+#include "ngx_http_auth0_m2m_verdict.h"
 #include "ngx_http_auth0_m2m_token.h"
 
 
-static ngx_int_t ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
+static ngx_int_t ngx_http_auth0_m2m_verdict_challenge(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
-static ngx_table_elt_t *ngx_http_auth0_m2m_access_header(
+static ngx_int_t ngx_http_auth0_m2m_verdict_text(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, const a0_err_info_t *info,
+    ngx_str_t *text);
+static ngx_table_elt_t *ngx_http_auth0_m2m_verdict_header(
     ngx_http_request_t *r, ngx_str_t *name);
 
 
 ngx_int_t
-ngx_http_auth0_m2m_access_deny(ngx_http_request_t *r,
+ngx_http_auth0_m2m_verdict_deny(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx)
 {
     const a0_err_info_t  *info;
@@ -22,7 +25,7 @@ ngx_http_auth0_m2m_access_deny(ngx_http_request_t *r,
                   info->token.len, info->token.data,
                   ctx->kid.len, ctx->kid.data);
 
-    if (ngx_http_auth0_m2m_access_challenge(r, ctx) != NGX_OK) {
+    if (ngx_http_auth0_m2m_verdict_challenge(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -30,43 +33,62 @@ ngx_http_auth0_m2m_access_deny(ngx_http_request_t *r,
 }
 
 
-/* RFC 6750 section 3; nothing in it comes from the token. */
-
 static ngx_int_t
-ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
+ngx_http_auth0_m2m_verdict_challenge(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx)
 {
-    u_char               *p;
-    size_t                len;
-    ngx_str_t            *realm, *scope;
     ngx_table_elt_t      *h;
-    const char           *error;
     const a0_err_info_t  *info;
-
-    static const char  *errors[] = {
-        NULL, NULL, "invalid_request", "invalid_token", "insufficient_scope"
-    };
 
     static ngx_str_t  www_authenticate = ngx_string("WWW-Authenticate");
     static ngx_str_t  retry_after = ngx_string("Retry-After");
 
     info = a0_err_info(ctx->err);
 
-    if (info->challenge == A0_CHALLENGE_NONE) {
-
-        if (info->status != NGX_HTTP_SERVICE_UNAVAILABLE) {
-            return NGX_OK;
-        }
-
-        h = ngx_http_auth0_m2m_access_header(r, &retry_after);
+    if (info->challenge != A0_CHALLENGE_NONE) {
+        h = ngx_http_auth0_m2m_verdict_header(r, &www_authenticate);
         if (h == NULL) {
             return NGX_ERROR;
         }
 
+        r->headers_out.www_authenticate = h;
         ctx->told = h;
 
-        return ngx_http_auth0_m2m_token_retry_after(r, ctx->conf, &h->value);
+        return ngx_http_auth0_m2m_verdict_text(r, ctx, info, &h->value);
     }
+
+    if (info->status != NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return NGX_OK;
+    }
+
+    h = ngx_http_auth0_m2m_verdict_header(r, &retry_after);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->told = h;
+
+    return ngx_http_auth0_m2m_token_retry_after(r, ctx->conf, &h->value);
+}
+
+
+/* RFC 6750 section 3; nothing in it comes from the token. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_verdict_text(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, const a0_err_info_t *info,
+    ngx_str_t *text)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *realm, *scope;
+    const char  *error;
+
+    /* by a0_challenge_e */
+
+    static const char  *errors[] = {
+        NULL, NULL, "invalid_request", "invalid_token", "insufficient_scope"
+    };
 
     realm = &ctx->conf->realm;
     scope = (ctx->err == A0_ERR_INSUFFICIENT_PERMISSION)
@@ -82,12 +104,7 @@ ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    h = ngx_http_auth0_m2m_access_header(r, &www_authenticate);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->value.data = p;
+    text->data = p;
     p = ngx_sprintf(p, "Bearer realm=\"%V\"", realm);
 
     if (error) {
@@ -103,16 +120,14 @@ ngx_http_auth0_m2m_access_challenge(ngx_http_request_t *r,
         p = ngx_sprintf(p, ", scope=\"%V\"", scope);
     }
 
-    h->value.len = p - h->value.data;
-    r->headers_out.www_authenticate = h;
-    ctx->told = h;
+    text->len = p - text->data;
 
     return NGX_OK;
 }
 
 
 static ngx_table_elt_t *
-ngx_http_auth0_m2m_access_header(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_auth0_m2m_verdict_header(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_table_elt_t  *h;
 
