@@ -110,13 +110,13 @@ a0_err_t a0_jwt_parse(a0_str_t token, unsigned char *work, a0_jwt_t *jwt);
 
 
 /*
- * Text of a top-level claim of an encoded payload that was verified: strings
- * unquoted, arrays of strings, numbers and booleans joined with a space,
- * numbers and booleans as written, objects and all other arrays as compact
- * JSON, null as nothing.  Texts with C0 controls, DEL or U+0080..U+009F are
- * not given out.  out has room for payload.len bytes.  OK with *len 0 when
- * there is nothing to give.  MALFORMED: payload is not base64url.  INTERNAL:
- * out of memory.
+ * Text of a top-level claim, found as a0_json_member_text() does, of an encoded
+ * payload that was verified: strings unquoted, arrays of strings, numbers and
+ * booleans joined with a space, numbers and booleans as written, objects and
+ * all other arrays as compact JSON, null as nothing.  Texts with C0 controls,
+ * DEL or U+0080..U+009F are not given out.  out has room for payload.len bytes.
+ * OK with *len 0 when there is nothing to give.  MALFORMED: payload is not
+ * base64url.  INTERNAL: out of memory.
  */
 a0_err_t a0_jwt_claim_text(a0_str_t payload, a0_str_t name,
     unsigned char *out, size_t *len);

@@ -38,7 +38,7 @@ test_member(void)
         { "e\"", "true" },
         { "last", "-1e5" },
         { "x", NULL },
-        { "A", NULL },
+        { "A", "1.50" },
         { "las", NULL },
         { "lastt", NULL },
         { "\\u0064", NULL },

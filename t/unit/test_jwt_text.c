@@ -151,7 +151,7 @@ test_names(void)
     check_text(json, "azp", "c");
     check_text(json, "\\u0061zp", NOTHING);
 
-    unit_case("case counts");
+    unit_case("case counts where two names differ in it alone");
     check_text(json, "iss", "i");
     check_text(json, "ISS", "upper");
     check_text(json, "Iss", NOTHING);
@@ -221,6 +221,16 @@ test_bad_payload(void)
                  A0_ERR_MALFORMED);
     CHECK_EQ_INT(a0_jwt_claim_text(str("e"), str("a"), out, &len),
                  A0_ERR_MALFORMED);
+
+    /* {"c":"\x"} and {"c":["\x"]}; no verified token holds them */
+
+    unit_case("payload that no parser has accepted");
+    len = 77;
+    CHECK_EQ_INT(a0_jwt_claim_text(str("eyJjIjoiXHgifQ"), str("c"), out, &len),
+                 A0_ERR_MALFORMED);
+    CHECK_EQ_INT(a0_jwt_claim_text(str("eyJjIjpbIlx4Il19"), str("c"), out,
+                                   &len), A0_ERR_MALFORMED);
+    CHECK_EQ_INT(len, 77);
 
     unit_case("payload that is empty");
     CHECK_EQ_INT(a0_jwt_claim_text(str(""), str("a"), out, &len), A0_OK);
