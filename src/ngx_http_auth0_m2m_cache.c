@@ -4,6 +4,7 @@
 
 #include "ngx_http_auth0_m2m_cache.h"
 #include "ngx_http_auth0_m2m_jwks.h"
+#include "ngx_http_auth0_m2m_memo.h"
 
 
 /* The worker's own: OpenSSL looks a digest up by name only once. */
@@ -17,8 +18,10 @@ typedef struct {
 
 static ngx_int_t ngx_http_auth0_m2m_cache_digest(a0_str_t token,
     u_char *digest);
+static ngx_int_t ngx_http_auth0_m2m_cache_hit(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, const a0_claims_t *claims);
 static ngx_uint_t ngx_http_auth0_m2m_cache_vouched(
-    ngx_http_auth0_m2m_loc_conf_t *lcf, a0_tcache_origin_t *origin);
+    ngx_http_auth0_m2m_loc_conf_t *lcf, const a0_tcache_origin_t *origin);
 
 
 static ngx_http_auth0_m2m_cache_state_t  ngx_http_auth0_m2m_cache;
@@ -40,6 +43,12 @@ ngx_http_auth0_m2m_cache_init_worker(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    if (ngx_http_auth0_m2m_memo_init() != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "auth0_m2m: OpenSSL has no random numbers");
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -49,6 +58,7 @@ ngx_http_auth0_m2m_cache_exit_worker(void)
 {
     EVP_MD_CTX_free(ngx_http_auth0_m2m_cache.ctx);
     EVP_MD_free(ngx_http_auth0_m2m_cache.md);
+    ngx_http_auth0_m2m_memo_free();
 }
 
 
@@ -56,41 +66,67 @@ ngx_int_t
 ngx_http_auth0_m2m_cache_get(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx)
 {
-    u_char              digest[A0_TCACHE_DIGEST];
-    a0_claims_t        *claims;
-    a0_tcache_origin_t  origin;
+    a0_tcache_t                      *shared;
+    a0_tcache_origin_t                origin;
+    const ngx_http_auth0_m2m_memo_t  *memo;
+
+    u_char                            digest[A0_TCACHE_DIGEST];
+    uint64_t                          words[A0_TCACHE_ENTRY
+                                            / sizeof(uint64_t)];
+    a0_claims_t                      *claims = (a0_claims_t *) words;
 
     if (!ctx->conf->token_cache) {
         ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_BYPASS;
         return NGX_DECLINED;
     }
 
-    ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_MISS;
+    memo = ngx_http_auth0_m2m_memo_get(ctx->token);
 
-    claims = ngx_palloc(r->pool, A0_TCACHE_ENTRY);
-    if (claims == NULL) {
+    if (memo && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &memo->origin)) {
+        return ngx_http_auth0_m2m_cache_hit(r, ctx, &memo->claims);
+    }
+
+    shared = ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_cache.shared);
+
+    if (ngx_http_auth0_m2m_cache_digest(ctx->token, digest) == NGX_OK
+        && a0_tcache_get(shared, digest, ngx_time(), claims, &origin)
+        && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &origin))
+    {
+        ngx_http_auth0_m2m_memo_put(ctx->token, claims, &origin);
+        return ngx_http_auth0_m2m_cache_hit(r, ctx, claims);
+    }
+
+    ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_MISS;
+    ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
+                                 A0_METRIC_CACHE_MISSES);
+
+    return NGX_DECLINED;
+}
+
+
+/* The request has a copy: it may outlive what the memories hold now. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_cache_hit(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, const a0_claims_t *claims)
+{
+    a0_claims_t  *copy;
+
+    copy = ngx_palloc(r->pool, claims->size);
+    if (copy == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_auth0_m2m_cache_digest(ctx->token, digest) == NGX_OK
-        && a0_tcache_get(
-               ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_cache.shared),
-               digest, ngx_time(), claims, &origin)
-        && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &origin))
-    {
-        ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_HIT;
-        ctx->claims = claims;
-        ctx->kid = a0_claims_str(claims, claims->kid);
-        ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
-                                     A0_METRIC_CACHE_HITS);
-        return NGX_OK;
-    }
+    ngx_memcpy(copy, claims, claims->size);
+
+    ctx->cache = NGX_HTTP_AUTH0_M2M_CACHE_HIT;
+    ctx->claims = copy;
+    ctx->kid = a0_claims_str(copy, copy->kid);
 
     ngx_http_auth0_m2m_shm_count(ngx_http_auth0_m2m_cache.shared,
-                                 A0_METRIC_CACHE_MISSES);
-    (void) ngx_pfree(r->pool, claims);
+                                 A0_METRIC_CACHE_HITS);
 
-    return NGX_DECLINED;
+    return NGX_OK;
 }
 
 
@@ -130,6 +166,8 @@ ngx_http_auth0_m2m_cache_put(ngx_http_request_t *r,
     ngx_memzero(&origin, sizeof(a0_tcache_origin_t));
     origin.generation = generation;
     origin.key_set = (uint32_t) ks->slot;
+
+    ngx_http_auth0_m2m_memo_put(ctx->token, ctx->claims, &origin);
 
     if (a0_tcache_put(
             ngx_http_auth0_m2m_shm_tcache(ngx_http_auth0_m2m_cache.shared),

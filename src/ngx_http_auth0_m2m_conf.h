@@ -74,6 +74,11 @@ char *ngx_http_auth0_m2m_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
 
 
+/* The policy of a location and the texts of its challenges. */
+
+ngx_int_t ngx_http_auth0_m2m_conf_policy(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf);
+
 /* The same for provisioning; make() needs the policy and key sets made. */
 
 void ngx_http_auth0_m2m_conf_provision_merge(

@@ -3,6 +3,8 @@
 #include "ngx_http_auth0_m2m_conf.h"
 
 
+static ngx_int_t ngx_http_auth0_m2m_conf_required(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_require_t *req, ngx_str_t *value);
 static ngx_int_t ngx_http_auth0_m2m_conf_push(ngx_conf_t *cf,
     ngx_array_t *a, ngx_str_t *value);
 
@@ -152,12 +154,10 @@ char *
 ngx_http_auth0_m2m_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_str_t                          *value;
-    ngx_uint_t                          i, last;
-    ngx_array_t                       **field;
-    ngx_http_complex_value_t           *cv;
-    ngx_http_auth0_m2m_require_t       *req;
-    ngx_http_compile_complex_value_t    ccv;
+    ngx_str_t                      *value;
+    ngx_uint_t                      i, last;
+    ngx_array_t                   **field;
+    ngx_http_auth0_m2m_require_t   *req;
 
     field = ngx_http_auth0_m2m_conf_field(cmd, conf);
 
@@ -204,30 +204,45 @@ ngx_http_auth0_m2m_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     for (i = 1; i <= last; i++) {
-        cv = ngx_array_push(&req->values);
-        if (cv == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &value[i];
-        ccv.complex_value = cv;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (cv->lengths == NULL) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" in \"%V\" directive holds no variable",
-                               &value[i], &cmd->name);
+        if (ngx_http_auth0_m2m_conf_required(cf, req, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_auth0_m2m_conf_required(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_require_t *req, ngx_str_t *value)
+{
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    cv = ngx_array_push(&req->values);
+    if (cv == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = cv;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (cv->lengths == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" in \"auth0_m2m_require\" directive holds "
+                           "no variable", value);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -150,9 +150,10 @@ ngx_uint_t ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 /*
  * The ring.  put: NGX_ERROR when full; `mine`: taken only when this process
- * is dead.  An entry that is in it already (same kind and id) is renewed.  take: the next entry that is due and that nobody
- * holds, held for ms; NGX_DECLINED: none.  done: cleaned (forget it), or not:
- * again after retry seconds.
+ * is dead.  An entry that is in it already (same kind and id) is renewed.
+ * take: the next entry that is due and that nobody holds, held for ms;
+ * NGX_DECLINED: none.  done: cleaned (forget it), or not: again after retry
+ * seconds.
  */
 ngx_int_t ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
     const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine);

@@ -10,6 +10,9 @@ static ngx_uint_t ngx_http_auth0_m2m_lease_held(
     ngx_http_auth0_m2m_lease_t *lease, ngx_msec_t now);
 static ngx_uint_t ngx_http_auth0_m2m_idempotent_held(
     ngx_http_auth0_m2m_idempotent_t *record, int64_t seconds);
+static void ngx_http_auth0_m2m_idempotent_new(
+    ngx_http_auth0_m2m_idempotent_t *record, const u_char *name,
+    const u_char *fingerprint, int64_t expires);
 static ngx_http_auth0_m2m_bucket_t *ngx_http_auth0_m2m_limit_bucket(
     ngx_http_auth0_m2m_tables_t *t, const u_char *name);
 
@@ -127,6 +130,23 @@ ngx_http_auth0_m2m_idempotent_held(ngx_http_auth0_m2m_idempotent_t *record,
 }
 
 
+static void
+ngx_http_auth0_m2m_idempotent_new(ngx_http_auth0_m2m_idempotent_t *record,
+    const u_char *name, const u_char *fingerprint, int64_t expires)
+{
+    record->expires = 0;
+    ngx_memory_barrier();
+
+    ngx_memcpy(record->name, name, NGX_HTTP_AUTH0_M2M_ID);
+    ngx_memcpy(record->fingerprint, fingerprint, NGX_HTTP_AUTH0_M2M_ID);
+    record->len = 0;
+    record->pid = (uint32_t) ngx_pid;
+
+    ngx_memory_barrier();
+    record->expires = expires;
+}
+
+
 ngx_http_auth0_m2m_idempotent_e
 ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
     const u_char *name, const u_char *fingerprint, int64_t seconds,
@@ -175,16 +195,8 @@ ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
     }
 
     if (spare) {
-        spare->expires = 0;
-        ngx_memory_barrier();
-
-        ngx_memcpy(spare->name, name, NGX_HTTP_AUTH0_M2M_ID);
-        ngx_memcpy(spare->fingerprint, fingerprint, NGX_HTTP_AUTH0_M2M_ID);
-        spare->len = 0;
-        spare->pid = (uint32_t) ngx_pid;
-
-        ngx_memory_barrier();
-        spare->expires = seconds + ttl;
+        ngx_http_auth0_m2m_idempotent_new(spare, name, fingerprint,
+                                          seconds + ttl);
         rc = NGX_HTTP_AUTH0_M2M_IDEMPOTENT_NEW;
     }
 

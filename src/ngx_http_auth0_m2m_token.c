@@ -13,6 +13,9 @@ static a0_err_t ngx_http_auth0_m2m_token_header(ngx_http_request_t *r,
     a0_str_t *token);
 static ngx_uint_t ngx_http_auth0_m2m_token_in_args(ngx_str_t *args);
 static ngx_uint_t ngx_http_auth0_m2m_token_syntax(a0_str_t token);
+static ngx_int_t ngx_http_auth0_m2m_token_parse(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt,
+    ngx_http_auth0_m2m_keyset_t **ks);
 
 
 a0_err_t
@@ -145,19 +148,16 @@ ngx_http_auth0_m2m_token_syntax(a0_str_t token)
 }
 
 
-ngx_int_t
-ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx)
+/* Reads the token and picks the key set that may vouch for it. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_token_parse(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt,
+    ngx_http_auth0_m2m_keyset_t **ks)
 {
-    size_t                           i;
-    u_char                          *work;
-    uint64_t                         generation;
-    a0_jwk_t                        *key;
-    a0_jwt_t                         jwt;
-    ngx_uint_t                       wait;
-    ngx_http_auth0_m2m_keyset_t     *ks;
-    ngx_http_auth0_m2m_loc_conf_t   *lcf;
-    ngx_http_auth0_m2m_main_conf_t  *mcf;
+    size_t                          i;
+    u_char                         *work;
+    ngx_http_auth0_m2m_loc_conf_t  *lcf;
 
     lcf = ctx->conf;
 
@@ -178,19 +178,43 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ctx->err = a0_jwt_parse(ctx->token, work, &jwt);
+    ctx->err = a0_jwt_parse(ctx->token, work, jwt);
     if (ctx->err != A0_OK) {
         return NGX_OK;
     }
 
-    ctx->kid = jwt.kid;
+    ctx->kid = jwt->kid;
 
-    ctx->err = a0_policy_select(&lcf->policy, jwt.claims, &i);
+    ctx->err = a0_policy_select(&lcf->policy, jwt->claims, &i);
+    if (ctx->err == A0_OK) {
+        *ks = lcf->keysets[i];
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx)
+{
+    uint64_t                         generation;
+    a0_jwk_t                        *key;
+    a0_jwt_t                         jwt;
+    ngx_uint_t                       wait;
+    ngx_http_auth0_m2m_keyset_t     *ks;
+    ngx_http_auth0_m2m_main_conf_t  *mcf;
+
+    ks = NULL;
+
+    if (ngx_http_auth0_m2m_token_parse(r, ctx, &jwt, &ks) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ctx->err != A0_OK) {
         return NGX_OK;
     }
 
-    ks = lcf->keysets[i];
     wait = 0;
 
     ctx->err = ngx_http_auth0_m2m_jwks_key(ks, jwt.kid, jwt.alg,
