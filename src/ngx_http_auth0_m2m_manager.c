@@ -7,6 +7,7 @@
 #include "ngx_http_auth0_m2m_saga.h"
 
 #include "a0_assertion.h"
+#include "a0_json.h"
 
 
 #define NGX_HTTP_AUTH0_M2M_TOKEN_TIMEOUT   4000    /* ms, one token call */
@@ -52,6 +53,10 @@ ngx_http_auth0_m2m_manager_init_worker(ngx_cycle_t *cycle,
     ngx_http_auth0_m2m_manager_t  **managers;
 
     managers = mcf->managers.elts;
+
+    if (mcf->managers.nelts) {
+        a0_json_wipe_freed();
+    }
 
     for (i = 0; i < mcf->managers.nelts; i++) {
         ev = ngx_pcalloc(cycle->pool, sizeof(ngx_event_t));

@@ -44,6 +44,12 @@ a0_err_t a0_json_parse(a0_str_t text, size_t max, a0_json_t **json);
 void a0_json_free(a0_json_t *json);
 
 
+/* From now on the JSON library of this process wipes what it frees: for
+ * processes that read secrets.  Call before the first parse. */
+
+void a0_json_wipe_freed(void);
+
+
 /* All getters accept NULL and values of any type. */
 
 a0_json_type_e a0_json_type(const a0_json_t *json);
