@@ -134,7 +134,7 @@ ngx_http_auth0_m2m_cache_hit(ngx_http_request_t *r,
 
 static ngx_uint_t
 ngx_http_auth0_m2m_cache_vouched(ngx_http_auth0_m2m_loc_conf_t *lcf,
-    a0_tcache_origin_t *origin)
+    const a0_tcache_origin_t *origin)
 {
     ngx_uint_t  i;
 
