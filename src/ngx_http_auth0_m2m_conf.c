@@ -48,8 +48,7 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    lcf->conf_file = cf->conf_file->file.name;
-    lcf->conf_line = cf->conf_file->line;
+    ngx_http_auth0_m2m_conf_place(cf, &lcf->place);
 
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_auth0_m2m_conf_parameter(cf, cmd, lcf, &value[i]);
@@ -188,6 +187,8 @@ ngx_http_auth0_m2m_conf_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        ngx_strlow(value[i].data, value[i].data, value[i].len);
+
         for (j = 1; j < i; j++) {
             if (value[j].len == value[i].len
                 && ngx_strcmp(value[j].data, value[i].data) == 0)
@@ -240,6 +241,10 @@ ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    if (cf->args->nelts == 3) {
+        ngx_strlow(value[2].data, value[2].data, value[2].len);
+    }
+
     routes = (*field)->elts;
 
     for (i = 0; i < (*field)->nelts; i++) {
@@ -257,6 +262,7 @@ ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     ngx_memzero(route, sizeof(ngx_http_auth0_m2m_route_t));
+    ngx_http_auth0_m2m_conf_place(cf, &route->place);
     route->url = value[1];
 
     if (cf->args->nelts == 3) {
@@ -346,11 +352,22 @@ ngx_http_auth0_m2m_conf_time_field(ngx_http_auth0_m2m_loc_conf_t *lcf,
 }
 
 
+void
+ngx_http_auth0_m2m_conf_place(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_place_t *place)
+{
+    place->file = cf->conf_file->file.name;
+    place->line = cf->conf_file->line;
+}
+
+
 /* A file's name, relative to the configuration's folder. */
 
 char *
 ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
+
     char       *rv;
     ngx_str_t  *path;
 
@@ -358,6 +375,10 @@ ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (rv != NGX_CONF_OK) {
         return rv;
     }
+
+    ngx_http_auth0_m2m_conf_place(cf, (cmd->offset
+                   == offsetof(ngx_http_auth0_m2m_loc_conf_t, ca_file))
+                   ? &lcf->ca_place : &lcf->jwks_place);
 
     path = (ngx_str_t *) ((char *) conf + cmd->offset);
 

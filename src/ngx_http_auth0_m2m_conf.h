@@ -118,6 +118,11 @@ ngx_int_t ngx_http_auth0_m2m_conf_tls(ngx_conf_t *cf,
 
 ngx_uint_t ngx_http_auth0_m2m_conf_resolver(ngx_conf_t *cf);
 
+/* Where the directive that is being read stands. */
+
+void ngx_http_auth0_m2m_conf_place(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_place_t *place);
+
 /* 1 when name is a host name: letters, digits, dots and hyphens. */
 
 ngx_uint_t ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *name);

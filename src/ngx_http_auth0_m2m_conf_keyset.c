@@ -5,8 +5,13 @@
 #include "a0_jwk.h"
 
 
-static ngx_str_t ngx_http_auth0_m2m_conf_url(
+static ngx_http_auth0_m2m_route_t *ngx_http_auth0_m2m_conf_route(
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain);
+static ngx_int_t ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_http_auth0_m2m_keyset_t *ks,
+    ngx_http_auth0_m2m_route_t *route);
+static void ngx_http_auth0_m2m_conf_go(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_place_t *place);
 static ngx_int_t ngx_http_auth0_m2m_conf_id(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain, ngx_str_t *url,
     u_char *id);
@@ -23,15 +28,17 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain)
 {
     u_char                            id[NGX_HTTP_AUTH0_M2M_ID];
-    ngx_str_t                         url;
     ngx_uint_t                        i;
+    ngx_http_auth0_m2m_route_t       *route;
     ngx_http_auth0_m2m_keyset_t      *ks, **sets;
     ngx_http_auth0_m2m_main_conf_t   *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
-    url = ngx_http_auth0_m2m_conf_url(lcf, domain);
+    route = ngx_http_auth0_m2m_conf_route(lcf, domain);
 
-    if (ngx_http_auth0_m2m_conf_id(cf, lcf, domain, &url, id) != NGX_OK) {
+    if (ngx_http_auth0_m2m_conf_id(cf, lcf, domain, &route->url, id)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -58,10 +65,7 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     ks->tenant = ngx_http_auth0_m2m_conf_tenant(cf, domain);
 
     if (ks->tenant == NULL
-        || ngx_http_auth0_m2m_conf_file(cf, ks) != NGX_OK
-        || ngx_http_auth0_m2m_conf_reach(cf, ks, &url) != NGX_OK
-        || ngx_http_auth0_m2m_conf_tls(cf, ks->tenant, &lcf->ca_file)
-           != NGX_OK)
+        || ngx_http_auth0_m2m_conf_make(cf, lcf, ks, route) != NGX_OK)
     {
         return NULL;
     }
@@ -77,20 +81,69 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
 }
 
 
+/* Messages name the directive that each step reads. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_http_auth0_m2m_keyset_t *ks,
+    ngx_http_auth0_m2m_route_t *route)
+{
+    ngx_int_t         rc;
+    ngx_conf_file_t   at, *now;
+
+    now = cf->conf_file;
+    at = *now;
+    cf->conf_file = &at;
+
+    ngx_http_auth0_m2m_conf_go(cf, &lcf->place);
+    ngx_http_auth0_m2m_conf_go(cf, &lcf->jwks_place);
+    rc = ngx_http_auth0_m2m_conf_file(cf, ks);
+
+    if (rc == NGX_OK) {
+        ngx_http_auth0_m2m_conf_go(cf, &lcf->place);
+        ngx_http_auth0_m2m_conf_go(cf, &route->place);
+        rc = ngx_http_auth0_m2m_conf_reach(cf, ks, &route->url);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_auth0_m2m_conf_go(cf, &lcf->place);
+        ngx_http_auth0_m2m_conf_go(cf, &lcf->ca_place);
+        rc = ngx_http_auth0_m2m_conf_tls(cf, ks->tenant, &lcf->ca_file);
+    }
+
+    cf->conf_file = now;
+
+    return rc;
+}
+
+
+/* To where a directive stands, if it was given. */
+
+static void
+ngx_http_auth0_m2m_conf_go(ngx_conf_t *cf, ngx_http_auth0_m2m_place_t *place)
+{
+    if (place->line) {
+        cf->conf_file->file.name = place->file;
+        cf->conf_file->line = place->line;
+    }
+}
+
+
 /* Where the domain is reached: its own route, the general one, or itself. */
 
-static ngx_str_t
-ngx_http_auth0_m2m_conf_url(ngx_http_auth0_m2m_loc_conf_t *lcf,
+static ngx_http_auth0_m2m_route_t *
+ngx_http_auth0_m2m_conf_route(ngx_http_auth0_m2m_loc_conf_t *lcf,
     ngx_str_t *domain)
 {
-    ngx_str_t                    url;
     ngx_uint_t                   i;
-    ngx_http_auth0_m2m_route_t  *route;
+    ngx_http_auth0_m2m_route_t  *route, *general;
 
-    ngx_str_null(&url);
+    static ngx_http_auth0_m2m_route_t  itself;
+
+    general = &itself;
 
     if (lcf->routes == NULL) {
-        return url;
+        return general;
     }
 
     route = lcf->routes->elts;
@@ -101,15 +154,15 @@ ngx_http_auth0_m2m_conf_url(ngx_http_auth0_m2m_loc_conf_t *lcf,
             && ngx_strncmp(route[i].domain.data, domain->data, domain->len)
                == 0)
         {
-            return route[i].url;
+            return &route[i];
         }
 
         if (route[i].domain.len == 0) {
-            url = route[i].url;
+            general = &route[i];
         }
     }
 
-    return url;
+    return general;
 }
 
 
@@ -189,9 +242,9 @@ ngx_http_auth0_m2m_conf_file(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks)
     }
 
     if (a0_jwk_set_parse(text, &set) != A0_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\" of \"auth0_m2m_jwks_file\" is not a key set "
-                      "(RFC 7517 section 5) with a usable key", &ks->file);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" of \"auth0_m2m_jwks_file\" is not a key set "
+                           "(RFC 7517 section 5) with a usable key", &ks->file);
         return NGX_ERROR;
     }
 
@@ -202,8 +255,8 @@ ngx_http_auth0_m2m_conf_file(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks)
     a0_jwk_set_free(set);
 
     if (err != A0_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "the keys of \"%V\" do not fit", &ks->file);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the keys of \"%V\" do not fit", &ks->file);
         return NGX_ERROR;
     }
 
@@ -228,18 +281,18 @@ ngx_http_auth0_m2m_conf_read(ngx_conf_t *cf, ngx_str_t *name, a0_str_t *text)
 
     fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
-                      ngx_open_file_n " \"%V\" of \"auth0_m2m_jwks_file\" "
-                      "failed", name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" of \"auth0_m2m_jwks_file\" "
+                           "failed", name);
         return NGX_ERROR;
     }
 
     n = ngx_read_fd(fd, buf, A0_JWKS_MAX + 1);
 
     if (n == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
-                      ngx_read_fd_n " \"%V\" of \"auth0_m2m_jwks_file\" "
-                      "failed", name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" of \"auth0_m2m_jwks_file\" "
+                           "failed", name);
     }
 
     (void) ngx_close_file(fd);

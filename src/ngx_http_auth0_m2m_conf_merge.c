@@ -110,8 +110,7 @@ ngx_http_auth0_m2m_conf_inherit(ngx_http_auth0_m2m_loc_conf_t *prev,
     if (conf->enable == NGX_CONF_UNSET_UINT) {
         conf->realm = prev->realm;
         conf->token_index = prev->token_index;
-        conf->conf_file = prev->conf_file;
-        conf->conf_line = prev->conf_line;
+        conf->place = prev->place;
     }
 
     if (conf->org == NGX_CONF_UNSET_UINT) {
@@ -124,6 +123,14 @@ ngx_http_auth0_m2m_conf_inherit(ngx_http_auth0_m2m_loc_conf_t *prev,
         conf->stale = prev->stale;
         conf->cooldown = prev->cooldown;
         conf->timeout = prev->timeout;
+    }
+
+    if (conf->ca_file.data == NULL) {
+        conf->ca_place = prev->ca_place;
+    }
+
+    if (conf->jwks_file.data == NULL) {
+        conf->jwks_place = prev->jwks_place;
     }
 }
 
@@ -168,11 +175,11 @@ static ngx_int_t
 ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *conf)
 {
-    if (conf->authorizer_line && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
+    if (conf->authorizer.line && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"auth0_m2m_authorizer\" would let everybody pass: "
                       "add \"auth0_m2m on\" to its location in %V:%ui",
-                      &conf->authorizer_file, conf->authorizer_line);
+                      &conf->authorizer.file, conf->authorizer.line);
         return NGX_ERROR;
     }
 
@@ -237,7 +244,7 @@ ngx_http_auth0_m2m_conf_env_domain(ngx_conf_t *cf,
                       "\"auth0_m2m\" needs a tenant: add "
                       "\"auth0_m2m_domain\" or set "
                       "PLUGIN_AUTH0_M2M_DOMAIN in %V:%ui",
-                      &lcf->conf_file, lcf->conf_line);
+                      &lcf->place.file, lcf->place.line);
         return NGX_ERROR;
     }
 
@@ -263,9 +270,12 @@ ngx_http_auth0_m2m_conf_env_domain(ngx_conf_t *cf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "invalid domain \"%V\" in PLUGIN_AUTH0_M2M_DOMAIN, "
                       "write the host name alone, such as "
-                      "acme.us.auth0.com", domain);
+                      "acme.us.auth0.com, for \"auth0_m2m\" in %V:%ui",
+                      domain, &lcf->place.file, lcf->place.line);
         return NGX_ERROR;
     }
+
+    ngx_strlow(domain->data, domain->data, domain->len);
 
     return NGX_OK;
 }
@@ -333,7 +343,7 @@ ngx_http_auth0_m2m_conf_audiences(ngx_conf_t *cf,
                       "for every API of the tenant: add "
                       "\"auth0_m2m_audience\" or set "
                       "PLUGIN_AUTH0_M2M_API_AUDIENCE in %V:%ui",
-                      &lcf->conf_file, lcf->conf_line);
+                      &lcf->place.file, lcf->place.line);
         return NGX_ERROR;
     }
 

@@ -318,12 +318,11 @@ ngx_http_auth0_m2m_conf_authorizer(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (lcf->authorizer_line) {
+    if (lcf->authorizer.line) {
         return "is duplicate";
     }
 
-    lcf->authorizer_file = cf->conf_file->file.name;
-    lcf->authorizer_line = cf->conf_file->line;
+    ngx_http_auth0_m2m_conf_place(cf, &lcf->authorizer);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_auth0_m2m_authorizer_handler;

@@ -47,18 +47,19 @@ ngx_http_auth0_m2m_conf_reach(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks,
     }
 
     if (uscf == NULL && ks->file_keys.len) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "the keys of \"%V\" come from \"%V\" only: the tenant's "
-                      "address is not known", &tenant->domain, &ks->file);
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the keys of \"%V\" come from \"%V\" only: the "
+                           "tenant's address is not known",
+                           &tenant->domain, &ks->file);
         ks->fetch = 0;
         return NGX_OK;
     }
 
     if (uscf == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "host not found: \"%V\" of the tenant \"%V\", add "
-                      "\"resolver\" to look names up at run time",
-                      &tenant->host, &tenant->domain);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "host not found: \"%V\" of the tenant \"%V\", add "
+                           "\"resolver\" to look names up at run time",
+                           &tenant->host, &tenant->domain);
         return NGX_ERROR;
     }
 
@@ -92,10 +93,10 @@ ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
             skip = 8;
 
         } else {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "invalid URL \"%V\" in \"auth0_m2m_upstream\", it "
-                          "must be https://host[:port], or http:// for "
-                          "loopback addresses and unix sockets", url);
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URL \"%V\" in \"auth0_m2m_upstream\", "
+                               "it must be https://host[:port], or http:// for "
+                               "loopback addresses and unix sockets", url);
             return NGX_ERROR;
         }
     }
@@ -108,9 +109,9 @@ ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
     u->no_resolve = 1;
 
     if (ngx_parse_url(cf->pool, u) != NGX_OK || u->uri.len > 1) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "%s in \"%V\" of \"auth0_m2m_upstream\"",
-                      u->err ? u->err : "path", url);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of \"auth0_m2m_upstream\"",
+                           u->err ? u->err : "path", url);
         return NGX_ERROR;
     }
 
@@ -124,10 +125,10 @@ ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
 static ngx_int_t
 ngx_http_auth0_m2m_conf_plain(ngx_conf_t *cf, ngx_str_t *url)
 {
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"%V\" of \"auth0_m2m_upstream\" would send secrets in "
-                  "plain text: http:// is for loopback addresses and unix "
-                  "sockets only, use https://", url);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" of \"auth0_m2m_upstream\" would send secrets in "
+                       "plain text: http:// is for loopback addresses and unix "
+                       "sockets only, use https://", url);
 
     return NGX_ERROR;
 }

@@ -134,9 +134,10 @@ ngx_http_auth0_m2m_conf_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
     if (rc != 1) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot load the CA certificates \"%s\" of "
-                      "\"auth0_m2m_ssl_trusted_certificate\"",
+                      "\"auth0_m2m_ssl_trusted_certificate\" in %V:%ui",
                       ca_file->len ? (char *) ca_file->data
-                                   : "of the system");
+                                   : "of the system",
+                      &cf->conf_file->file.name, cf->conf_file->line);
         return NGX_ERROR;
     }
 

@@ -33,11 +33,20 @@
 #define NGX_HTTP_AUTH0_M2M_OPTIONAL  2
 
 
+/* Where a directive stands, for messages. */
+
+typedef struct {
+    ngx_str_t                      file;
+    ngx_uint_t                     line;      /* 0: not given */
+} ngx_http_auth0_m2m_place_t;
+
+
 /* auth0_m2m_upstream.  An empty domain: every domain without its own. */
 
 typedef struct {
     ngx_str_t                      url;
     ngx_str_t                      domain;
+    ngx_http_auth0_m2m_place_t     place;
 } ngx_http_auth0_m2m_route_t;
 
 
@@ -117,13 +126,10 @@ typedef struct {
     ngx_msec_t                     timeout;
     ngx_flag_t                     token_cache;
 
-    /* where `auth0_m2m` stands, for messages */
-
-    ngx_str_t                      conf_file;
-    ngx_uint_t                     conf_line;
-
-    ngx_str_t                      authorizer_file;
-    ngx_uint_t                     authorizer_line; /* 0: is none */
+    ngx_http_auth0_m2m_place_t     place;           /* of `auth0_m2m` */
+    ngx_http_auth0_m2m_place_t     ca_place;
+    ngx_http_auth0_m2m_place_t     jwks_place;
+    ngx_http_auth0_m2m_place_t     authorizer;
 
     ngx_str_t                      client_id;
     ngx_str_t                      client_secret;
