@@ -206,7 +206,13 @@ $r = $n->h2('GET', '/', \@good);
 is($r->status, 200, 'HTTP/2: 200');
 is($n->backend->last->header('X-Org-Id'), 'org_a', 'HTTP/2: organization');
 
-is($n->h2('POST', '/', [], 'x' x 10_000)->status, 401, 'HTTP/2: a body');
+# curl takes nginx's RST_STREAM after such an answer for an error: nghttp
+
+$n->write_file('body', 'x' x 60_000);
+open my $nghttp, '-|', 'nghttp', '-nv', '-d', $n->path('body'),
+    'http://127.0.0.1:' . $n->port('H2') . '/' or die "nghttp: $!\n";
+like(join('', <$nghttp>), qr/:status: 401/, 'HTTP/2: a body');
+close $nghttp;
 is($n->h2('POST', '/', \@good, 'x' x 200_000)->status, 200,
     'HTTP/2: a body and a token');
 is($n->h2('GET', '/', [Authorization => "Bearer  $good"])->status, 400,
