@@ -264,7 +264,8 @@ ngx_http_auth0_m2m_limit(ngx_http_auth0_m2m_tables_t *t, const u_char *name,
     excess = (bucket->excess > drained) ? bucket->excess - drained : 0;
 
     if (excess + 1000 > burst * 1000) {
-        wait = (ngx_msec_t) ((excess + 1000 - burst * 1000) * 1000 / rate) + 1;
+        excess += 1000 - burst * 1000;
+        wait = (ngx_msec_t) ((excess * 1000 + rate - 1) / rate);
 
     } else {
         bucket->excess = excess + 1000;

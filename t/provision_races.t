@@ -1,0 +1,184 @@
+# Many at once: the quota holds, an Idempotency-Key makes one key, and one
+# token serves all.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use JSON::PP;
+use Test::More;
+
+use Auth0M2M::Portal;
+
+my $p = Auth0M2M::Portal->new(
+    options => 'rate=off max_keys=5',
+    workers => 2,
+);
+my $n = $p->nginx;
+my $t = $p->tenant;
+
+sub statuses {
+    my %count;
+    $count{ $_->status }++ for @_;
+    return \%count;
+}
+
+sub add { my $n = 0; $n += $_ // 0 for @_; return $n }
+
+subtest 'workers without a token' => sub {
+    my @users = map { $p->user } 1 .. 16;
+    $p->calls;
+    my $s = statuses($n->parallel([ map {
+        my $user = $_;
+        map { $p->request_of($user, 'GET', '/keys') } 1 .. 2
+    } @users ]));
+    is($s->{200}, 32, 'all are served') or diag explain $s;
+    is(scalar(grep {/oauth/} $p->calls), 1, 'by one token');
+};
+
+subtest '100 keys of one user' => sub {
+    my $user = $p->user;
+    my @r    = $n->parallel([ map { $p->request_of($user, 'POST',
+        '/create-key', body => '{}') } 1 .. 100 ]);
+    my $s = statuses(@r);
+
+    is($s->{200}, 5, 'five are made') or diag explain $s;
+    is(add(@$s{qw(200 403 409)}), 100, 'the others told why');
+    is($p->left, '5/5/5', 'five are there');
+    is(scalar(grep { $p->usable($p->apikey($_)) }
+        grep { $_->status == 200 } @r), 5, 'and work');
+    $p->problem($_)->{type} eq 'in-progress' && !$_->header('Retry-After')
+        && fail('Retry-After of in-progress') for @r;
+};
+
+subtest '100 with one Idempotency-Key' => sub {
+    my $user = $p->user;
+    my @key  = ('Idempotency-Key' => '"once-only"');
+    my $ask  = $p->request_of($user, 'POST', '/keys', headers => \@key,
+        body => '{"name":"one"}');
+    my $before = $p->left;
+    my $s = statuses($n->parallel([ ($ask) x 100 ]));
+
+    ok($s->{201}, 'made');
+    is(add(@$s{qw(201 409)}), 100, 'or in progress') or diag explain $s;
+    is($p->left, $before =~ s/5/6/gr, 'one is there');
+
+    my ($id, $secret) = $p->apikey($p->new_key($user, headers => \@key,
+        body => '{"name":"one"}'));
+    my $replay = $p->new_key($user, headers => \@key,
+        body => '{ "name" : "one" }');
+    my ($same, $fresh) = $p->apikey($replay);
+    is($replay->status, 201, 'a replay');
+    is($replay->header('Idempotency-Replayed'), 'true', 'is told to be one');
+    is($same, $id, 'the same client');
+    isnt($fresh, $secret, 'a fresh secret');
+    ok($p->usable($same, $fresh), 'which works');
+    ok(!$p->usable($id, $secret), 'the former one does not');
+    is($p->left, $before =~ s/5/6/gr, 'still one');
+
+    my $other = $p->new_key($user, headers => \@key,
+        body => '{"name":"two"}');
+    is($other->status, 422, 'the same key for something else');
+    is($p->problem($other)->{type}, 'idempotency-key-reused', 'told so');
+
+    is($p->new_key($p->user, headers => \@key, body => '{"name":"two"}')
+        ->status, 201, "another user's key is another");
+    is($p->create_key($user, headers => \@key)->status, 200,
+        'and so is that of another path');
+};
+
+subtest 'Idempotency-Key after a failure' => sub {
+    my $user = $p->user;
+    my @key  = ('Idempotency-Key' => '"again"');
+    my $before = $p->left;
+
+    $t->fault({ step => 'grant_create', kind => 'status', status => 403 });
+    is($p->create_key($user, headers => \@key)->status, 502, 'failed');
+    is($p->left, $before, 'nothing was left');
+    my $r = $p->create_key($user, headers => \@key);
+    is($r->status, 200, 'runs again');
+    ok(!$r->header('Idempotency-Replayed'), 'which is no replay');
+};
+
+subtest 'a replay of a key that was revoked' => sub {
+    my $user = $p->user;
+    my @key  = ('Idempotency-Key' => '"gone"');
+    my ($id) = $p->apikey($p->create_key($user, headers => \@key));
+
+    $p->revoke($user, $id);
+    is($p->create_key($user, headers => \@key)->status, 404,
+        'makes no other');
+};
+
+subtest 'a storm of 401' => sub {
+    my @users = map { $p->user } 1 .. 8;
+    $p->keys($_) for @users;
+    $p->calls;
+    $t->revoke_tokens;
+    my $s = statuses($n->parallel([ map { $p->request_of($_, 'GET', '/keys') }
+        (@users) x 4 ]));
+
+    is($s->{200}, 32, 'nobody notices') or diag explain $s;
+    is(scalar(grep {/oauth/} $p->calls), 1, 'one new token');
+};
+
+subtest 'two instances, one customer' => sub {
+    my $two = Auth0M2M::Portal->new(tenant => $t);
+
+    for my $round (1 .. 5) {
+        my $user = $p->user(orgs => [], app_metadata => {});
+        my $body = encode_json({ customerId => "cus_race_$round",
+            sub => $user });
+        my @headers = (Authorization => 'Bearer ' . $p->server_token,
+            'Content-Type' => 'application/json');
+        my @clients = map { $_->nginx->async([ 'POST', '/provision-user',
+            \@headers, $body ]) } $p, $two;
+        my @r = map { $_->wait(20) } @clients;
+
+        is_deeply(statuses(@r), { 200 => 2 }, 'both are answered');
+        is(decode_json($r[0]->body)->{org_id},
+            decode_json($r[1]->body)->{org_id}, 'alike');
+        my @orgs = grep { ($_->{metadata}{customerId} // '')
+            eq "cus_race_$round" } @{ $t->dump->{orgs} };
+        is(scalar @orgs, 1, 'one organization');
+    }
+
+    $two->nginx->stop;
+};
+
+subtest 'more than a worker may run' => sub {
+    my $one   = Auth0M2M::Portal->new(tenant => $t);
+    my @users = map { $p->user } 1 .. 40;
+
+    $one->keys($users[0]);
+    $t->fault({ step => 'user_get', kind => 'delay', ms => 1000,
+        count => 'always' });
+    my @r = $one->nginx->parallel([ map { $p->request_of($_, 'GET', '/keys') }
+        @users ]);
+    $t->clear_faults;
+    my $s = statuses(@r);
+    is($s->{200}, 32, '32 at a time') or diag explain $s;
+    is($s->{503}, 8, 'the others are told to wait');
+    is(scalar(grep { $_->status == 503 && $_->header('Retry-After') } @r), 8,
+        'for how long');
+    $one->nginx->stop;
+};
+
+subtest 'the limiter' => sub {
+    my $slow = Auth0M2M::Portal->new(tenant => $t, options => 'rate=3r/m');
+    my $user = $p->user;
+    my @r    = map { $slow->create_key($user) } 1 .. 4;
+
+    is_deeply([ map { $_->status } @r ], [ 200, 200, 200, 429 ],
+        'three, and no more');
+    is($p->problem($r[3])->{type}, 'too-many-requests', 'told so');
+    cmp_ok($r[3]->header('Retry-After'), '<=', 20, 'when');
+    cmp_ok($r[3]->header('Retry-After'), '>=', 15, 'not before');
+    is($slow->keys($user)->status, 200, 'lists are not counted');
+    is($slow->create_key($p->user)->status, 200, 'nor are other users');
+    $slow->nginx->stop;
+};
+
+$p->stop;
+done_testing;
