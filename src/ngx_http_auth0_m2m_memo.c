@@ -5,30 +5,40 @@
 #include "ngx_http_auth0_m2m_memo.h"
 
 
-#define NGX_HTTP_AUTH0_M2M_MEMO_BITS   10
-#define NGX_HTTP_AUTH0_M2M_MEMO_SLOTS  (1 << NGX_HTTP_AUTH0_M2M_MEMO_BITS)
+#define NGX_HTTP_AUTH0_M2M_MEMO_WAYS   4
+#define NGX_HTTP_AUTH0_M2M_MEMO_BITS   12
+#define NGX_HTTP_AUTH0_M2M_MEMO_SETS   (1 << NGX_HTTP_AUTH0_M2M_MEMO_BITS)
+
 #define NGX_HTTP_AUTH0_M2M_MEMO_MAX    4096   /* bytes of an entry */
+#define NGX_HTTP_AUTH0_M2M_MEMO_ALL    (16 * 1024 * 1024)   /* of all */
 
 #define NGX_HTTP_AUTH0_M2M_MEMO_TAIL   4      /* words that are hashed */
 
 
-/* The hashes are here so that a miss touches no entry. */
+/* One line of the processor's cache; tags are here so that a miss touches no
+ * entry. */
 
 typedef struct {
-    uint64_t                       hash;      /* of the entry */
-    uint64_t                       suitor;    /* of who wanted its place */
-    ngx_http_auth0_m2m_memo_t     *entry;
-} ngx_http_auth0_m2m_memo_slot_t;
+    ngx_http_auth0_m2m_memo_t     *entries[NGX_HTTP_AUTH0_M2M_MEMO_WAYS];
+    uint32_t                       tags[NGX_HTTP_AUTH0_M2M_MEMO_WAYS];
+    uint32_t                       suitor;    /* tag of who found no place */
+    uint32_t                       turn;      /* whose place is given up */
+    uint64_t                       pad;
+} ngx_http_auth0_m2m_memo_set_t;
 
 
 typedef struct {
-    uint64_t                        key[NGX_HTTP_AUTH0_M2M_MEMO_TAIL];
-    ngx_http_auth0_m2m_memo_slot_t  slots[NGX_HTTP_AUTH0_M2M_MEMO_SLOTS];
+    size_t                         size;      /* of all entries */
+    uint64_t                       key[NGX_HTTP_AUTH0_M2M_MEMO_TAIL];
+    ngx_http_auth0_m2m_memo_set_t  sets[NGX_HTTP_AUTH0_M2M_MEMO_SETS]
+                                       __attribute__((aligned(64)));
 } ngx_http_auth0_m2m_memo_table_t;
 
 
-static ngx_http_auth0_m2m_memo_slot_t *ngx_http_auth0_m2m_memo_slot(
-    a0_str_t token, uint64_t *hash);
+static ngx_http_auth0_m2m_memo_set_t *ngx_http_auth0_m2m_memo_set(
+    a0_str_t token, uint32_t *tag);
+static ngx_uint_t ngx_http_auth0_m2m_memo_place(
+    ngx_http_auth0_m2m_memo_set_t *set, uint32_t tag);
 static ngx_http_auth0_m2m_memo_t *ngx_http_auth0_m2m_memo_room(
     ngx_http_auth0_m2m_memo_t *old, size_t size);
 
@@ -60,17 +70,21 @@ ngx_http_auth0_m2m_memo_init(void)
 void
 ngx_http_auth0_m2m_memo_free(void)
 {
-    ngx_uint_t                       i;
-    ngx_http_auth0_m2m_memo_slot_t  *slot;
+    ngx_uint_t                      i, j;
+    ngx_http_auth0_m2m_memo_set_t  *set;
 
-    for (i = 0; i < NGX_HTTP_AUTH0_M2M_MEMO_SLOTS; i++) {
-        slot = &ngx_http_auth0_m2m_memo.slots[i];
+    for (i = 0; i < NGX_HTTP_AUTH0_M2M_MEMO_SETS; i++) {
+        set = &ngx_http_auth0_m2m_memo.sets[i];
 
-        if (slot->entry) {
-            ngx_free(slot->entry);
-            slot->entry = NULL;
+        for (j = 0; j < NGX_HTTP_AUTH0_M2M_MEMO_WAYS; j++) {
+            if (set->entries[j]) {
+                ngx_free(set->entries[j]);
+                set->entries[j] = NULL;
+            }
         }
     }
+
+    ngx_http_auth0_m2m_memo.size = 0;
 }
 
 
@@ -80,8 +94,8 @@ ngx_http_auth0_m2m_memo_free(void)
  * random odd key; whatever collides is told apart by its bytes.
  */
 
-static ngx_http_auth0_m2m_memo_slot_t *
-ngx_http_auth0_m2m_memo_slot(a0_str_t token, uint64_t *hash)
+static ngx_http_auth0_m2m_memo_set_t *
+ngx_http_auth0_m2m_memo_set(a0_str_t token, uint32_t *tag)
 {
     uint64_t    h, tail[NGX_HTTP_AUTH0_M2M_MEMO_TAIL];
     ngx_uint_t  i;
@@ -98,9 +112,9 @@ ngx_http_auth0_m2m_memo_slot(a0_str_t token, uint64_t *hash)
         h += tail[i] * ngx_http_auth0_m2m_memo.key[i];
     }
 
-    *hash = h;
+    *tag = (uint32_t) (h >> 20);
 
-    return &ngx_http_auth0_m2m_memo.slots[
+    return &ngx_http_auth0_m2m_memo.sets[
                h >> (64 - NGX_HTTP_AUTH0_M2M_MEMO_BITS)];
 }
 
@@ -111,27 +125,30 @@ ngx_http_auth0_m2m_memo_slot(a0_str_t token, uint64_t *hash)
 const ngx_http_auth0_m2m_memo_t *
 ngx_http_auth0_m2m_memo_get(a0_str_t token)
 {
-    uint64_t                         hash;
-    ngx_http_auth0_m2m_memo_t       *e;
-    ngx_http_auth0_m2m_memo_slot_t  *slot;
+    uint32_t                        tag;
+    ngx_uint_t                      i;
+    ngx_http_auth0_m2m_memo_t      *e;
+    ngx_http_auth0_m2m_memo_set_t  *set;
 
-    slot = ngx_http_auth0_m2m_memo_slot(token, &hash);
-
-    if (slot == NULL || slot->entry == NULL || slot->hash != hash) {
+    set = ngx_http_auth0_m2m_memo_set(token, &tag);
+    if (set == NULL) {
         return NULL;
     }
 
-    e = slot->entry;
+    for (i = 0; i < NGX_HTTP_AUTH0_M2M_MEMO_WAYS; i++) {
+        e = set->entries[i];
 
-    if (e->len != token.len
-        || ngx_memcmp((u_char *) &e->claims + e->claims.size, token.data,
-                      token.len)
-           != 0)
-    {
-        return NULL;
+        if (e && set->tags[i] == tag
+            && e->len == token.len
+            && ngx_memcmp((u_char *) &e->claims + e->claims.size, token.data,
+                          token.len)
+               == 0)
+        {
+            return e;
+        }
     }
 
-    return e;
+    return NULL;
 }
 
 
@@ -139,35 +156,35 @@ void
 ngx_http_auth0_m2m_memo_put(a0_str_t token, const a0_claims_t *claims,
     const a0_tcache_origin_t *origin)
 {
-    size_t                           size;
-    uint64_t                         hash;
-    ngx_http_auth0_m2m_memo_t       *e;
-    ngx_http_auth0_m2m_memo_slot_t  *slot;
+    size_t                          size;
+    uint32_t                        tag;
+    ngx_uint_t                      i;
+    ngx_http_auth0_m2m_memo_t      *e;
+    ngx_http_auth0_m2m_memo_set_t  *set;
 
     size = offsetof(ngx_http_auth0_m2m_memo_t, claims) + claims->size
            + token.len;
 
-    slot = ngx_http_auth0_m2m_memo_slot(token, &hash);
+    set = ngx_http_auth0_m2m_memo_set(token, &tag);
 
-    if (slot == NULL || size > NGX_HTTP_AUTH0_M2M_MEMO_MAX) {
+    if (set == NULL || size > NGX_HTTP_AUTH0_M2M_MEMO_MAX) {
         return;
     }
 
-    /* many tokens in turn would replace each other before they are of use */
+    i = ngx_http_auth0_m2m_memo_place(set, tag);
 
-    if (slot->entry && slot->hash != hash && slot->suitor != hash) {
-        slot->suitor = hash;
+    if (i == NGX_HTTP_AUTH0_M2M_MEMO_WAYS) {
         return;
     }
 
-    e = ngx_http_auth0_m2m_memo_room(slot->entry, size);
-    slot->entry = e;
+    e = ngx_http_auth0_m2m_memo_room(set->entries[i], size);
+    set->entries[i] = e;
 
     if (e == NULL) {
         return;
     }
 
-    slot->hash = hash;
+    set->tags[i] = tag;
 
     e->len = token.len;
     e->origin = *origin;
@@ -176,23 +193,68 @@ ngx_http_auth0_m2m_memo_put(a0_str_t token, const a0_claims_t *claims,
 }
 
 
+/* The token's own, a free one, or one to give up, which nobody does for a
+ * first sight: many tokens in turn would replace each other before they are
+ * of use. */
+
+static ngx_uint_t
+ngx_http_auth0_m2m_memo_place(ngx_http_auth0_m2m_memo_set_t *set,
+    uint32_t tag)
+{
+    ngx_uint_t  i, place;
+
+    place = NGX_HTTP_AUTH0_M2M_MEMO_WAYS;
+
+    for (i = 0; i < NGX_HTTP_AUTH0_M2M_MEMO_WAYS; i++) {
+
+        if (set->entries[i] == NULL) {
+            place = i;
+
+        } else if (set->tags[i] == tag) {
+            return i;
+        }
+    }
+
+    if (place != NGX_HTTP_AUTH0_M2M_MEMO_WAYS) {
+        return place;
+    }
+
+    if (set->suitor != tag) {
+        set->suitor = tag;
+        return NGX_HTTP_AUTH0_M2M_MEMO_WAYS;
+    }
+
+    set->suitor = 0;
+
+    return set->turn++ % NGX_HTTP_AUTH0_M2M_MEMO_WAYS;
+}
+
+
+/* Memory for an entry, old's if that will do; NULL: no more for the table. */
+
 static ngx_http_auth0_m2m_memo_t *
 ngx_http_auth0_m2m_memo_room(ngx_http_auth0_m2m_memo_t *old, size_t size)
 {
     ngx_http_auth0_m2m_memo_t  *e;
 
-    if (old && old->room >= size) {
+    if (old && old->size >= size) {
         return old;
     }
 
     if (old) {
+        ngx_http_auth0_m2m_memo.size -= old->size;
         ngx_free(old);
     }
 
-    e = ngx_alloc(ngx_max(size, sizeof(ngx_http_auth0_m2m_memo_t)),
-                  ngx_cycle->log);
+    if (ngx_http_auth0_m2m_memo.size + size > NGX_HTTP_AUTH0_M2M_MEMO_ALL) {
+        return NULL;
+    }
+
+    e = ngx_alloc(size, ngx_cycle->log);
+
     if (e) {
-        e->room = size;
+        e->size = size;
+        ngx_http_auth0_m2m_memo.size += size;
     }
 
     return e;

@@ -5,9 +5,10 @@
  * hashing them.  Like the shared one it remembers "these bytes were authentic
  * under key set K, generation G, and said these claims", never a verdict.
  *
- * A direct-mapped table in process memory: an entry is allocated when first
- * needed, and takes what its token and claims need, at most 4 KiB; there are
- * 1024 at most.  Tokens that are larger are not remembered here.
+ * A set-associative table in process memory.  An entry is allocated when it is
+ * first needed and takes what its token and claims need, at most 4 KiB; all of
+ * them together take at most 16 MiB, the table another 256 KiB.  What does not
+ * fit is not remembered here.
  */
 
 #ifndef NGX_HTTP_AUTH0_M2M_MEMO_H_INCLUDED
@@ -24,7 +25,7 @@
 /* The token's bytes stand behind the claims. */
 
 typedef struct {
-    size_t                         room;      /* bytes allocated */
+    size_t                         size;      /* bytes allocated */
     size_t                         len;       /* of the token */
     a0_tcache_origin_t             origin;
     a0_claims_t                    claims;
@@ -44,8 +45,8 @@ void ngx_http_auth0_m2m_memo_free(void);
 
 const ngx_http_auth0_m2m_memo_t *ngx_http_auth0_m2m_memo_get(a0_str_t token);
 
-/* Remembers a token that was verified, or not: another token gives up its
- * place only to one that comes a second time. */
+/* Remembers a token that was verified, or not: where all places are taken, one
+ * is given up only to a token that comes a second time. */
 
 void ngx_http_auth0_m2m_memo_put(a0_str_t token, const a0_claims_t *claims,
     const a0_tcache_origin_t *origin);
