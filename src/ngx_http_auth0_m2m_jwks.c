@@ -278,7 +278,8 @@ static void
 ngx_http_auth0_m2m_jwks_join(ngx_http_auth0_m2m_jwks_state_t *st,
     ngx_http_auth0_m2m_waiter_t *waiter)
 {
-    waiter->deadline = ngx_current_msec + (ngx_msec_t) st->keyset->times.timeout;
+    waiter->deadline = ngx_current_msec
+                       + (ngx_msec_t) st->keyset->times.timeout;
     waiter->queued = 1;
     ngx_queue_insert_tail(&st->waiters, &waiter->queue);
 

@@ -24,7 +24,7 @@
 #include "ngx_http_auth0_m2m_shm.h"
 
 
-#define NGX_HTTP_AUTH0_M2M_ZONE_SIZE   (2 * 1024 * 1024)
+#define NGX_HTTP_AUTH0_M2M_ZONE_SIZE   2097152
 #define NGX_HTTP_AUTH0_M2M_LEEWAY_MAX  300     /* seconds */
 #define NGX_HTTP_AUTH0_M2M_FETCH_MIN   100     /* ms, of valid and timeout */
 

@@ -22,7 +22,7 @@
 
 
 #define NGX_HTTP_AUTH0_M2M_ID         32          /* a SHA-256 digest */
-#define NGX_HTTP_AUTH0_M2M_ZONE_MIN   (256 * 1024)
+#define NGX_HTTP_AUTH0_M2M_ZONE_MIN   262144
 #define NGX_HTTP_AUTH0_M2M_KEYS_MAX   32768       /* normalised key set */
 
 

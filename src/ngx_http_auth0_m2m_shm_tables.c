@@ -12,7 +12,7 @@
 
 #define NGX_HTTP_AUTH0_M2M_MGMT_MIN    2
 #define NGX_HTTP_AUTH0_M2M_MGMT_MAX    16
-#define NGX_HTTP_AUTH0_M2M_MGMT_PER    (512 * 1024)
+#define NGX_HTTP_AUTH0_M2M_MGMT_PER    524288
 
 
 static ngx_uint_t ngx_http_auth0_m2m_tables_entries(size_t size);

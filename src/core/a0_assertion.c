@@ -175,7 +175,7 @@ a0_claims_add(jwt_t *jwt, const a0_assertion_t *claims, const char *client,
         jti[2 * i + 1] = "0123456789abcdef"[claims->jti[i] & 15];
     }
 
-    jti[2 * A0_ASSERTION_JTI] = '\0';
+    jti[sizeof(jti) - 1] = '\0';
 
     return jwt_add_grant(jwt, "iss", client) == 0
            && jwt_add_grant(jwt, "sub", client) == 0

@@ -201,7 +201,10 @@ a0_send(a0_provision_t *p, uint32_t left, a0_todo_t *todo)
         todo->send.body.len = (size_t) (out.pos - todo->send.body.data);
     }
 
-    p->full |= out.overflow;
+    if (out.overflow) {
+        p->full = 1;
+    }
+
     a0_scratch_used(p, &out);
 }
 

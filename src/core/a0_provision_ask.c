@@ -191,7 +191,7 @@ a0_ask_rotate(a0_provision_t *p, const a0_json_t *body)
 
     mode = a0_json_get(body, "mode");
     p->grace = A0_GRACE_DEFAULT;
-    p->in_place = (unsigned) a0_json_is(mode, "in_place");
+    p->in_place = a0_json_is(mode, "in_place") ? 1 : 0;
     a0_default_name(p);
 
     if (!p->in_place && !a0_json_is(mode, "overlap")

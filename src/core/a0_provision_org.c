@@ -56,8 +56,8 @@ a0_take_orgs_select(a0_provision_t *p, const a0_json_t *json)
         mine = p->user_customer.len
                && a0_str_equal(a0_org_customer(org), p->user_customer);
 
-        if (p->fits < 2) {
-            p->fits += (unsigned) mine;
+        if (mine) {
+            p->fits = p->fits ? 2 : 1;
         }
 
         if (mine || p->count == 0) {

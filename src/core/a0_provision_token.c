@@ -8,7 +8,7 @@
 
 
 #define A0_TOKEN_REPLY_MAX  65536
-#define A0_TOKEN_LIFE_MAX   (30 * 86400)
+#define A0_TOKEN_LIFE_MAX   2592000   /* 30 days */
 #define A0_TOKEN_MARGIN     30
 
 #define A0_ASSERTION_TYPE                                                     \

@@ -64,8 +64,19 @@ test_rotate(void)
         CHECK_EQ_STR(run.done.done.ring[1].id, T.clients[0].id);
         CHECK(run.done.done.ring[1].due <= S.now.seconds + 3600);
     }
+}
+
+
+static void
+test_rotate_refused(void)
+{
+    t_client_t           *old;
+    a0_provision_input_t  in;
 
     unit_case("rotate: unknown mode, grace out of range");
+    t_reset();
+    saga_calm();
+    in = as_alice(A0_OP_KEY_ROTATE, t_key("org_acme", "auth0|alice", "")->id);
     in.body = t_str("{\"mode\":\"sideways\"}");
     saga_run(&in, &run);
     CHECK_EQ_INT(run.problem, A0_PROBLEM_MALFORMED_REQUEST);
@@ -356,6 +367,7 @@ main(void)
 {
     saga_tick(1000);
     test_rotate();
+    test_rotate_refused();
     test_rotate_ways();
     test_rotate_faults();
     test_revoke();
