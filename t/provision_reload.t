@@ -1,0 +1,110 @@
+# Workers that go, by a reload or by quitting, complete what was begun, or
+# take it back.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use Test::More;
+
+use Auth0M2M::Portal;
+
+my $p = Auth0M2M::Portal->new;
+my $n = $p->nginx;
+my $t = $p->tenant;
+
+my @steps = qw(user_get user_organizations org_grant_list client_create
+    grant_create org_grant_add);
+
+sub more {
+    my ($left) = @_;
+    return $left =~ s/(\d+)/$1 + 1/ger;
+}
+
+# A request during whose call at that step something happens.
+
+sub during {
+    my ($step) = @_;
+    my $user = $p->user;
+
+    $t->journal_reset;
+    $t->fault({ step => $step, kind => 'delay', ms => 400 });
+    my $caller = $n->async($p->request_of($user, 'POST', '/create-key',
+        body => '{}'));
+    ok($t->wait_journal(step => $step), "$step is under way");
+    return $caller;
+}
+
+subtest 'reload at each step' => sub {
+    for my $step ('token', @steps) {
+        if ($step eq 'token') {
+            $n->stop;
+            $n->start;
+        }
+
+        my $before = $p->left;
+        my ($old)  = $n->workers;
+        my $caller = during($step);
+        ok($n->reload(old => 1), 'reloaded');
+        my $r = $caller->wait;
+        is($r->status, 200, 'the answer came');
+        $caller->close;
+        ok($n->wait_for(sub { !kill 0, $old }), 'the old worker has left');
+        ok($p->usable($p->apikey($r)), 'with a key that works');
+        is($p->left, more($before), 'one key');
+    }
+};
+
+subtest 'reload while taking back' => sub {
+    my $before = $p->left;
+
+    $t->fault({ step => 'client_delete', kind => 'status', status => 500,
+        count => 2 });
+    $t->fault({ step => 'grant_create', kind => 'status', status => 403 });
+    is($p->create_key($p->user)->status, 502, 'failed');
+    is($p->left, $before =~ s/^(\d+)/$1 + 1/er, 'an application is left');
+    ok($n->reload, 'reloaded, and the old worker has left');
+    is($p->left, $before, 'nothing is left');
+};
+
+subtest 'quit' => sub {
+    for my $step (qw(client_create org_grant_add)) {
+        my $before = $p->left;
+        my $caller = during($step);
+
+        $n->signal('QUIT');
+        is($caller->wait->status, 200, 'the answer came');
+        $caller->close;
+        ok($n->wait_for(sub { !$n->alive }, 10), 'nginx has ended');
+        is($p->left, more($before), 'one key');
+        $n->start;
+    }
+
+    my $before = $p->left;
+    $t->fault({ step => 'client_delete', kind => 'status', status => 500 });
+    $t->fault({ step => 'grant_create', kind => 'status', status => 403 });
+    is($p->create_key($p->user)->status, 502, 'failed');
+    ok($n->stop, 'nginx has ended');
+    is($p->left, $before, 'it took back the application first');
+};
+
+subtest 'worker_shutdown_timeout' => sub {
+    my $q = Auth0M2M::Portal->new(tenant => $t,
+        main => 'worker_shutdown_timeout 1s;');
+    my $before = $p->left;
+
+    $t->journal_reset;
+    $t->fault({ step => 'grant_create', kind => 'delay', ms => 3000 });
+    my $caller = $q->nginx->async($q->request_of($p->user, 'POST',
+        '/create-key', body => '{}'));
+    ok($t->wait_journal(step => 'grant_create'), 'grant_create is under way');
+    ok($q->nginx->stop, 'nginx has ended');
+    $caller->wait;
+    my $left = $p->wait_left($before, 5);
+    ok($left eq $before || $left eq more($before), "whole or not at all")
+        or diag "$before, then $left";
+};
+
+$t->stop;
+done_testing;
