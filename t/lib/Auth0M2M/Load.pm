@@ -2,12 +2,16 @@ package Auth0M2M::Load;
 
 use v5.36;
 
+use Exporter qw(import);
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP   qw(decode_json encode_json);
 use POSIX      ();
-use Time::HiRes qw(sleep time);
+use Test::More;
+use Time::HiRes qw(sleep stat time);
+
+our @EXPORT_OK = qw(right);
 
 =head1 NAME
 
@@ -46,8 +50,20 @@ answer is tried once more, as clients do; counted in `retried`.
                  use it
     wait         until the clients have stopped by themselves; the sum
     stop         ends them; the sum
+    right($sum, $name)
+                 (function) tests that there were accepts and refusals, all
+                 of them as expected
 
 =cut
+
+sub right ($sum, $name) {
+    is($sum->{false_accepts},  0, "$name: no false accept");
+    is($sum->{false_refusals}, 0, "$name: no false refusal");
+    is_deeply($sum->{other}, {}, "$name: no other answer");
+    cmp_ok($sum->{accepts},  '>', 0, "$name: $sum->{accepts} accepted");
+    cmp_ok($sum->{refusals}, '>', 0, "$name: $sum->{refusals} refused");
+    return;
+}
 
 sub start ($class, %o) {
     my $self = bless { clients => 2, close => 1, seconds => 120, seed => 1,
@@ -57,6 +73,7 @@ sub start ($class, %o) {
 
     $self->_publish;
     $self->_fork($_) for 1 .. $self->{clients};
+    $self->_wait_taken;
 
     return $self;
 }
@@ -64,21 +81,28 @@ sub start ($class, %o) {
 sub mix ($self, $mix) {
     $self->{mix} = $mix;
     $self->_publish;
+    $self->_wait_taken;
+    return;
+}
 
-    my %pending = map { $_ => 1 } @{ $self->{pids} };
-    my $until = time + 20;
+# A client that has ended by itself leaves no file, and needs no mix.
 
-    while (%pending && time < $until) {
-        for my $i (keys @{ $self->{pids} }) {
-            delete $pending{ $self->{pids}[$i] }
-                if $self->_version($i) >= $self->{version}
-                || !kill 0, $self->{pids}[$i];
+sub _wait_taken ($self) {
+    my $until = time + 30;
+
+    for my $pid (@{ $self->{pids} }) {
+        while ($self->_version($pid) < $self->{version} && !ended($pid)) {
+            die "load: a client did not take the mix\n" if time > $until;
+            sleep 0.005;
         }
-        sleep 0.01;
     }
 
-    die "load: the clients did not take the mix\n" if %pending;
     return;
+}
+
+sub ended ($pid) {
+    open my $fh, '<', "/proc/$pid/stat" or return 1;
+    return (<$fh> // '') !~ /\) [^Z]/;
 }
 
 sub stop ($self) {
@@ -125,10 +149,9 @@ sub _publish ($self) {
 
 # A client says in a file of its own which mix it uses.
 
-sub _version ($self, $i) {
-    my $name = $self->{file}->filename . ".$self->{pids}[$i]";
-    open my $fh, '<', $name or return 0;
-    return <$fh> // 0;
+sub _version ($self, $pid) {
+    open my $fh, '<', $self->{file}->filename . ".$pid" or return 0;
+    return <$fh> || 0;
 }
 
 sub _fork ($self, $number) {
@@ -163,13 +186,15 @@ sub _client ($self, $number) {
     $sum{other} = {};
     my $until = time + $self->{seconds};
     my ($socket, @mix);
-    my $inode = 0;
+    my $seen = '';
 
     while (!$stop && time < $until
         && (!$self->{limit} || $sum{requests} < $self->{limit}))
     {
-        if ((stat $self->{file}->filename)[1] != $inode) {
-            $inode = (stat _)[1];
+        my $now = join ' ', (stat $self->{file}->filename)[1, 10];
+
+        if ($now ne $seen) {
+            $seen = $now;
             @mix = $self->_take;
         }
 
