@@ -101,7 +101,8 @@ sub check {
     is($b->header('X-Org-Id'), $ok ? 'org_a' : undef, "$name: organization");
     is($b->header('X-Status'), $status, "$name: status")
         if $path =~ m{^/(?:plain|rules|own)};
-    is_deeply([grep {/refused/} $n->error_log], [], "$name: no refusal logged");
+    is_deeply([grep {/auth0_m2m: refused/} $n->error_log], [],
+        "$name: no refusal logged");
     return $b;
 }
 
