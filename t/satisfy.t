@@ -185,7 +185,7 @@ sub quiet {
     is($r->status, 200, "$name: 200");
     is($r->header('WWW-Authenticate'), undef, "$name: no challenge");
     is($r->header('Retry-After'),      undef, "$name: no Retry-After");
-    is_deeply([grep {/refused/} $n->error_log], [],
+    is_deeply([grep {/auth0_m2m: refused/} $n->error_log], [],
         "$name: nothing was refused");
     is($n->backend->last->header('X-Org-Id'), undef, "$name: nobody named");
     return;
