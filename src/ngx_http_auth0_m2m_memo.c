@@ -9,7 +9,7 @@
 #define NGX_HTTP_AUTH0_M2M_MEMO_BITS   12
 #define NGX_HTTP_AUTH0_M2M_MEMO_SETS   (1 << NGX_HTTP_AUTH0_M2M_MEMO_BITS)
 
-#define NGX_HTTP_AUTH0_M2M_MEMO_MAX    4096   /* bytes of an entry */
+#define NGX_HTTP_AUTH0_M2M_MEMO_MAX    8192   /* bytes of an entry */
 #define NGX_HTTP_AUTH0_M2M_MEMO_ALL    16777216   /* of all */
 
 #define NGX_HTTP_AUTH0_M2M_MEMO_TAIL   4      /* words that are hashed */

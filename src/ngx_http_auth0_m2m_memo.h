@@ -6,7 +6,7 @@
  * under key set K, generation G, and said these claims", never a verdict.
  *
  * A set-associative table in process memory.  An entry is allocated when it is
- * first needed and takes what its token and claims need, at most 4 KiB; all of
+ * first needed and takes what its token and claims need, at most 8 KiB; all of
  * them together take at most 16 MiB, the table another 256 KiB.  What does not
  * fit is not remembered here.
  */

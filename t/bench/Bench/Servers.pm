@@ -60,6 +60,7 @@ END
 my $own = <<"END";
 $bare
 location = /hit { $guard empty_gif; }
+location = /off { $guard auth0_m2m_token_cache off; empty_gif; }
 location = /proxy {
     $guard
     proxy_set_header X-Org-Id \$jwt_org_id;
@@ -69,7 +70,7 @@ END
 
 my %instances = (
     one  => { zone => '32m' },
-    cold => { zone => '256k' },
+    cold => { zone => "256k" },
     two  => { zone => '32m', workers => 2 },
 );
 

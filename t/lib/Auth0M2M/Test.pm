@@ -169,6 +169,7 @@ signal, a process left.  Nothing is printed when all is well.
     TEST_NGINX_VALGRIND  1: under valgrind
     TEST_NGINX_SLOW      factor for all time bounds, default 1
     TEST_NGINX_LEAVE     1: keep the folders
+    TEST_TOKEN_CACHE     off: `auth0_m2m_token_cache off` in http {}
 
 =cut
 

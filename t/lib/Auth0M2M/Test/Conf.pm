@@ -74,6 +74,7 @@ sub _http {
     my $http  = $o->{http} // '';
     my $paths = join "\n", map {"${_}_temp_path $dir/$_;"} @temp_paths;
     my $server = defined $o->{server} ? _server($o->{server}) : '';
+    my $cache  = _cache($o);
     my $format = $http =~ /\blog_format\s+main\b/ ? ' main' : '';
     my $log    = $http =~ /\baccess_log\b/
         ? ''
@@ -86,8 +87,18 @@ default_type text/plain;
 $http
 $log
 $server
+$cache
 }
 END
+}
+
+# At the end, so that line numbers stay what they are.
+
+sub _cache {
+    my ($o) = @_;
+    my $off = ($ENV{TEST_TOKEN_CACHE} // 'on') eq 'off' && ($o->{module} // 1);
+
+    return $off ? 'auth0_m2m_token_cache off;' : '';
 }
 
 sub _server {
