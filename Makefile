@@ -8,6 +8,8 @@
 #   SAN=1            nginx and the module with AddressSanitizer and UBSan
 #   VALGRIND=1       tests of t/valgrind.list under valgrind
 #   TESTS="t/a.t"    only these tests
+#   T=jwt TIME=60    `fuzz`: this target only; seconds for each
+#   N=1000000        `diff`: how many tokens and key sets
 #   JOBS=2           at once
 
 SHELL := /bin/bash
@@ -50,7 +52,7 @@ export TEST_KEY_DIR := $(abspath build/keys)
 step = @printf '== %s\n' '$(1)'
 
 
-.PHONY: help deps build lint unit test demo install clean FORCE
+.PHONY: help deps build lint unit test fuzz diff cover demo install clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -79,9 +81,23 @@ test: ## deps, build, then all tests
 	@$(MAKE) --no-print-directory deps
 	$(call step,build)
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory -j$(JOBS) unit-build
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-build fuzz-build
 	$(call step,test)
 	@prove -j$(JOBS) -It/lib $(or $(TESTS),$(ALL_TESTS))
+
+fuzz: ## libFuzzer on one target (T=jwt) or all, TIME=60 seconds each
+	@t/bin/deps build lint test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZERS)
+	@t/fuzz/fuzz $(FUZZ_DIR) $(or $(TIME),60) $(or $(T),$(FUZZ_NAMES))
+
+diff: ## N=1000000 tokens and key sets, against three other libraries
+	@t/bin/deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build
+	@DIFF_N=$(or $(N),1000000) prove -v -It/lib t/diff.t
+
+cover: ## line coverage of src/core by units and fuzz corpora, of src by t/
+	@t/bin/deps build test cover
+	@t/bin/cover $(COVER)
 
 demo: ## a tenant, nginx, a token, and the answers; prints each step
 	@$(MAKE) --no-print-directory deps build
@@ -165,3 +181,44 @@ $(UNIT_DIR):
 	@mkdir -p $@
 
 -include $(wildcard $(UNIT_DIR)/*.d)
+
+
+# Fuzz targets, one per t/fuzz/fuzz_*.c: with a main() of our own, and under
+# libFuzzer; and the programs of the differential test.
+
+FUZZ_DIR    := $(BUILD)/fuzz
+FUZZ_NAMES  := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_PROGS  := $(FUZZ_NAMES:%=$(FUZZ_DIR)/%)
+FUZZERS     := $(FUZZ_NAMES:%=$(FUZZ_DIR)/libfuzzer/%)
+FUZZ_OBJS   := $(CORE_SRCS:src/core/%.c=$(FUZZ_DIR)/libfuzzer/%.o)
+FUZZ_HDRS   := $(wildcard t/fuzz/*.h t/unit/*.h)
+FUZZ_CFLAGS := $(filter-out -MMD,$(UNIT_CFLAGS)) -D_POSIX_C_SOURCE=200809L -Isrc/core -It/unit
+DIFF_PROGS  := $(FUZZ_DIR)/diff-core $(FUZZ_DIR)/diff-libjwt
+
+.PHONY: fuzz-build
+.SECONDARY: $(FUZZ_OBJS)
+
+fuzz-build: $(FUZZ_PROGS) $(DIFF_PROGS)
+
+$(FUZZ_PROGS): $(FUZZ_DIR)/%: t/fuzz/fuzz_%.c t/fuzz/replay.c $(FUZZ_HDRS) \
+        $(UNIT_DIR)/core.a | $(FUZZ_DIR)
+	@$(CC) $(FUZZ_CFLAGS) -o $@ $(filter-out %.h,$^) $(UNIT_LIBS)
+
+$(FUZZ_DIR)/diff-core: t/diff/core.c t/diff/hex.h $(UNIT_DIR)/core.a | $(FUZZ_DIR)
+	@$(CC) $(FUZZ_CFLAGS) -o $@ $(filter-out %.h,$^) $(UNIT_LIBS)
+
+$(FUZZ_DIR)/diff-libjwt: t/diff/libjwt.c t/diff/hex.h | $(FUZZ_DIR)
+	@$(CC) -std=c11 -O2 -Wall -Wextra -Werror -o $@ $< $(UNIT_LIBS)
+
+$(FUZZERS): $(FUZZ_DIR)/libfuzzer/%: t/fuzz/fuzz_%.c t/fuzz/libfuzzer.c \
+        $(FUZZ_HDRS) $(FUZZ_OBJS)
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
+	    $(UNIT_LIBS)
+
+$(FUZZ_DIR)/libfuzzer/%.o: src/core/%.c $(BUILD)/params | $(FUZZ_DIR)
+	@clang $(UNIT_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FUZZ_DIR):
+	@mkdir -p $@/libfuzzer
+
+-include $(wildcard $(FUZZ_DIR)/libfuzzer/*.d)
