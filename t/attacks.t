@@ -124,8 +124,8 @@ $n->refuses("peers 3: bit $_ of the signature of a cached token", '/',
     $mint->flip($good, 2, $_), 'bad_signature') for 0, 1, 1023, 2047;
 $n->refuses('peers 3: another payload with its signature', '/',
     $mint->join_parts($dh, $dp =~ s/org_a/org_b/r, $ds), 'bad_signature');
-$n->refuses('peers 3: a cached token, cut', '/', substr($good, 0, -3),
-    'malformed');
+$n->refuses('peers 3: a cached token, cut', '/', substr($good, 0, -2),
+    'bad_signature');
 $n->refuses('peers 3: a cached token and more', '/', "${good}AAAA",
     'bad_signature');
 $n->refuses('peers 3: a cached token in another case', '/', "$h." . lc($p)

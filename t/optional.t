@@ -148,7 +148,13 @@ $n->get('/plain/log', $n->bearer($good)) for 1 .. 2;
 $n->get('/plain/log');
 $n->get('/plain/log', $n->bearer('x.y.z'));
 
-my @log = grep {m{^/plain/log}} $n->access_log;
+# nginx writes the line after it has answered
+
+my @log;
+$n->wait_for(sub {
+    @log = grep {m{^/plain/log}} $n->access_log;
+    return @log == 4;
+});
 is_deeply(\@log, [
     '/plain/log 200 "org_a" "app1" ok HIT',
     '/plain/log 200 "org_a" "app1" ok HIT',

@@ -214,7 +214,13 @@ is($n->backend->last->header('X-Org-Id'), undef, 'error_page =200: nobody');
 
 # The log phase sees the last verdict.
 
-my @log = $n->access_log;
+# The last of the requests above is in the log, and so are all before it.
+
+my @log;
+$n->wait_for(sub {
+    @log = $n->access_log;
+    return grep {m{^/open/x 200 "-" missing}} @log;
+});
 ok((grep { $_ eq '/b/x 200 "org_ab" ok' } @log), 'log: accepted');
 ok((grep { $_ eq '/b/x 403 "-" insufficient_scope' } @log), 'log: refused');
 ok((grep { $_ eq '/open/x 200 "org_a" ok' } @log), 'log: carried on');

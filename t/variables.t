@@ -248,7 +248,16 @@ is($n->backend->last->header('X-Claim'),  '[]', 'off: no claim');
 $n->get('/text/log', $n->bearer({ %a, jti => 'log' }));
 $n->get('/text/log');
 $n->get('/text/log', $n->bearer({ %a, jti => 'log', exp => time - 60 }));
-is_deeply([grep {m{^/text/log}} $n->access_log], [
+
+# nginx writes the line after it has answered
+
+my @log;
+$n->wait_for(sub {
+    @log = grep {m{^/text/log}} $n->access_log;
+    return @log == 3;
+});
+
+is_deeply(\@log, [
     '/text/log|org_a|app1|gold|ok|MISS',
     '/text/log|-|-|-|missing|-',
     '/text/log|-|-|-|expired|MISS',
