@@ -45,6 +45,11 @@ my $n = Auth0M2M::Guard->new(
             auth0_m2m_jwks_file %%DIR%%/other.json;
             %%PASS%%
         }
+        location /new-keys/ {
+            auth0_m2m           on;
+            auth0_m2m_jwks_file %%DIR%%/other.json;
+            %%PASS%%
+        }
         location /to-other { auth0_m2m on; error_page 404 = /other/x; }
         location /to-open  { auth0_m2m on; error_page 404 = /open; }
         location = /open   { %%PASS%% }
@@ -102,6 +107,8 @@ $n->refuses('peers 2: another scope, though cached', '/scope', $good,
     'insufficient_scope', scope => 'admin');
 $n->refuses('peers 2: another tenant, though cached', '/other/', $good,
     'wrong_issuer');
+$n->refuses('peers 2: other keys of the same tenant, though cached',
+    '/new-keys/', $good, 'bad_signature');
 $n->accepts('peers 2: still accepted', '/', $good, org => 'org_a');
 
 my $short = $mint->token(%a, exp => time + 2);

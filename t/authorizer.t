@@ -66,6 +66,14 @@ CONF
             %%PASS%%
         }
 
+        # a redirect after the subrequest: its verdict stays its own
+
+        location /inside-redirect {
+            auth_request /authorize;
+            error_page   404 = /seen;
+        }
+        location /seen { %%PASS%% }
+
         # both locations judge, each by its own rules
 
         location /both {
@@ -252,6 +260,9 @@ is($n->backend->count, 0, 'another nginx: nobody asked');
 $n->accepts('inside: accepted', '/inside', \%acme);
 is($n->backend->last->header('X-Direct'), '[]',
     "inside: the subrequest's verdict is not the request's own");
+
+$n->accepts("inside: nor after an internal redirect", '/inside-redirect',
+    \%acme, org => '');
 
 for my $name (sort keys %refused) {
     $n->backend->clear;
