@@ -1,9 +1,58 @@
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "a0_json.h"
+
+
+/*
+ * The library's lexer goes on when memory for a string runs out, with bytes
+ * missing: another audience or organization might come of it.  So failures are
+ * noted below it, where it asks for memory.
+ */
+
+static void *a0_json_malloc(size_t size);
+static void a0_json_watch(void);
+
+
+static _Thread_local int            a0_json_starved;
+static _Thread_local json_malloc_t  a0_json_lower = malloc;
+
+
+static void *
+a0_json_malloc(size_t size)
+{
+    void  *p;
+
+    p = a0_json_lower(size);
+
+    if (p == NULL) {
+        a0_json_starved = 1;
+    }
+
+    return p;
+}
+
+
+/* Whatever it asked until now is asked by us. */
+
+static void
+a0_json_watch(void)
+{
+    json_free_t    release;
+    json_malloc_t  ask;
+
+    a0_json_starved = 0;
+
+    json_get_alloc_funcs(&ask, &release);
+
+    if (ask != a0_json_malloc) {
+        a0_json_lower = ask;
+        json_set_alloc_funcs(a0_json_malloc, release);
+    }
+}
 
 
 a0_err_t
@@ -29,7 +78,15 @@ a0_json_parse(a0_str_t text, size_t max, a0_json_t **json)
 
     flags = JSON_REJECT_DUPLICATES|JSON_DECODE_ANY|JSON_DECODE_INT_AS_REAL;
 
+    a0_json_watch();
+
     root = json_loadb((const char *) text.data, text.len, flags, &error);
+
+    if (a0_json_starved) {
+        json_decref(root);
+        return A0_ERR_INTERNAL;
+    }
+
     if (root != NULL) {
         *json = (a0_json_t *) root;
         return A0_OK;

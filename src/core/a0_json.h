@@ -34,8 +34,7 @@ typedef enum {
 
 
 /* Parses text of at most max bytes and A0_JSON_DEPTH_MAX levels.  The caller
- * owns *json and frees it with a0_json_free().  INTERNAL: out of memory, but
- * within a string or number the library takes that for MALFORMED. */
+ * owns *json and frees it with a0_json_free().  INTERNAL: out of memory. */
 
 a0_err_t a0_json_parse(a0_str_t text, size_t max, a0_json_t **json);
 

@@ -1,0 +1,240 @@
+#!/usr/bin/perl
+
+# The n-th allocation fails, for each n of a canonical request: no crash, no
+# hang, no leak, nothing accepted that is not to be, and the next request is
+# fine.  TORTURE_MOST=0 leaves out no n of the long ones.
+
+use v5.36;
+
+use File::Temp ();
+use Test::More;
+
+use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
+use Auth0M2M::Mint qw(flip);
+use Auth0M2M::Portal;
+use Auth0M2M::Tenant;
+use Auth0M2M::Test;
+use Auth0M2M::Test::Keys;
+
+plan skip_all => 'a sanitizer or valgrind has its own malloc'
+    if ($ENV{TEST_NGINX_MODULE} // '') eq 'static';
+
+my $most = $ENV{TORTURE_MOST} // 60;      # of each kind of long requests
+my $dir  = File::Temp->newdir;
+my $shim = "$dir/alloc.so";
+
+if (system(qw(cc -O2 -Wall -Wextra -shared -fPIC -o), $shim,
+    't/torture/alloc.c', '-ldl') != 0)
+{
+    plan skip_all => 'the preloaded library cannot be built';
+}
+
+# The shared counters; see t/torture/alloc.c for their names.
+
+my @names = qw(countdown lasting calls failed live);
+
+package Control {
+
+    sub new ($class) {
+        my $self = bless { file => "$dir/control" }, $class;
+        open $self->{fh}, '+>', $self->{file} or die "$self->{file}: $!\n";
+        syswrite $self->{fh}, pack 'q*', (0) x @names;
+        return $self;
+    }
+
+    sub get ($self, $name) {
+        sysseek $self->{fh}, 0, 0;
+        sysread $self->{fh}, my $bytes, 8 * @names;
+        my %all;
+        @all{@names} = unpack 'q*', $bytes;
+        return $all{$name};
+    }
+
+    sub set ($self, %o) {
+        for my $i (grep { exists $o{ $names[$_] } } 0 .. $#names) {
+            sysseek $self->{fh}, 8 * $i, 0;
+            syswrite $self->{fh}, pack 'q', $o{ $names[$i] };
+        }
+        return;
+    }
+}
+
+my $control = Control->new;
+
+# what nginx says of memory itself
+
+my @declared = (qr/(?:malloc|posix_memalign|memalign)\(.*\) failed/,
+    qr/could not add new SSL session|SSL_(?:new|CTX_new|set_\w+)\(\) failed/,
+    qr/SSL_\w+\(\) failed|ngx_ssl_\w+\(\) failed/);
+
+sub preloaded {
+    return (
+        env        => { LD_PRELOAD => $shim,
+            TORTURE_CONTROL => $control->{file} },
+        expect_log => \@declared,
+    );
+}
+
+# Numbers 1..$all, or so many of them spread evenly.
+
+sub spread ($all) {
+    return 1 .. $all if !$most || $all <= $most;
+    return map { 1 + int($_ * $all / $most) } 0 .. $most - 1;
+}
+
+my %total;
+
+# ask: makes the request, returns its status.  good: statuses that may be;
+# after: something that must be true of the next request.
+
+sub torture ($n, $name, %o) {
+    my ($worker) = $n->workers;
+
+    $o{before}->() if $o{before};
+    $o{ask}->();
+    $o{after}->();
+    $o{before}->() if $o{before};
+    $control->set(calls => 0);
+    my $right = $o{ask}->();
+    my $all = $control->get('calls');
+    my (%seen, @wrong);
+    my $begin = $control->get('live');
+    my $cases = 0;
+
+    for my $lasting (0, 1) {
+        for my $i (spread($all)) {
+            $o{before}->() if $o{before};
+            $control->set(lasting => $lasting, countdown => $i);
+            my $status = $o{ask}->();
+            $control->set(countdown => 0, lasting => 0);
+            $seen{$status}++;
+            $cases++;
+            push @wrong, "n = $i: $status " . (($n->error_log)[-1] // '')
+                if !grep { $_ == $status } $right, 0, 500, 503,
+                    @{ $o{good} || [] };
+            push @wrong, "n = $i: the next is not right" if !$o{after}->();
+            last if @wrong > 5;
+        }
+    }
+
+    my ($now) = $n->workers;
+    is(scalar @wrong, 0, "$name: $cases of $all allocations fail: "
+        . join(', ', map {"$_ x $seen{$_}"} sort keys %seen))
+        or diag join "\n", @wrong;
+    is($now, $worker, "$name: the worker lives");
+
+    my $grown = $control->get('live') - $begin;
+    cmp_ok($grown, '<', $o{grows} // 20, "$name: $grown blocks more");
+    $total{cases} += $cases;
+    $total{blocks} += $grown;
+    return;
+}
+
+# Verdicts.
+
+sub access {
+    my $tenant = Auth0M2M::Tenant->start;
+    my $n = Auth0M2M::Test->new(preloaded(), tenant => $tenant,
+        server => "request_pool_size 256;\n" . protected('/v1')
+            . protected('/uncached', token_cache => 'off')
+            . protected('/scoped', scope => 'no:such')
+            . 'location = /claims { auth0_m2m optional; auth0_m2m_domain'
+            . ' %%TENANT_DOMAIN%%; auth0_m2m_upstream %%TENANT_HTTP%%;'
+            . ' auth0_m2m_audience https://api.acme.example/;'
+            . ' add_header X-All "$jwt_claim_permissions $jwt_claim_scope'
+            . ' $jwt_org_id $auth0_m2m_client_id"; empty_gif; }'
+            . "location = /authorizer { auth0_m2m on; auth0_m2m_domain"
+            . ' %%TENANT_DOMAIN%%; auth0_m2m_upstream %%TENANT_HTTP%%;'
+            . ' auth0_m2m_audience https://api.acme.example/;'
+            . ' auth0_m2m_authorizer; }'
+            . "location = /status { auth0_m2m_status; }\n");
+    my $token = $tenant->token(org => 'org_abc',
+        permissions => [ qw(a b c) ]);
+    my $bad = flip($token, 2, 33);
+    my $after = sub { return status($n, '/v1', $token) == 200
+        && status($n, '/v1', $bad) == 401 };
+
+    ok($n->wait_for($after), 'keys');
+    torture($n, $_->[0], after => $after,
+        ask => sub { status($n, $_->[1], $_->[2]) })
+        for (
+            ['hit',         '/v1',         $token],
+            ['miss',        '/uncached',   $token],
+            ['forged',      '/uncached',   $bad],
+            ['forged, remembered', '/v1',  $bad],
+            ['no JWT',      '/v1',         'a.b.c'],
+            ['no scope',    '/scoped',     $token],
+            ['variables',   '/claims',     $token],
+            ['authorizer',  '/authorizer', $token],
+            ['status',      '/status',     $token],
+        );
+    $n->stop;
+    $tenant->stop;
+    return;
+}
+
+# A key nobody has: each request fetches, over TLS.
+
+sub refresh {
+    my $tenant = Auth0M2M::Tenant->start;
+    my $n = Auth0M2M::Test->new(preloaded(), tenant => $tenant,
+        server => protected('/v1', jwks_cache => 'cooldown=1ms timeout=2s',
+            upstream => '%%TENANT_HTTPS%%',
+            ssl_trusted_certificate => '%%CA%%'));
+    my $token = $tenant->token;
+    my $unknown = $tenant->token(header => { kid => 'nobody' });
+
+    ok($n->wait_for(sub { status($n, '/v1', $token) == 200 }), 'keys');
+    torture($n, 'refresh', grows => 200,
+        ask   => sub { status($n, '/v1', $unknown) },
+        after => sub { status($n, '/v1', $token) == 200 });
+    ok($n->wait_for(sub {
+        $tenant->rotate('replace');
+        return status($n, '/v1', $tenant->token) == 200;
+    }, 10), 'refresh: keys come as before');
+    $n->stop;
+    $tenant->stop;
+    return;
+}
+
+# Each step of the sagas; what has been made is undone.
+
+sub sagas {
+    my $p = Auth0M2M::Portal->new(preloaded());
+    my $n = $p->nginx;
+    my ($user, $id);
+    my $with_key = sub { $user = $p->user; ($id) = $p->apikey(
+        $p->create_key($user)) };
+    my $fine = sub { return $p->keys($p->{steady} //= $p->user)->status
+        == 200 };
+    my @other = (401, 403, 404, 409, 429, 502, 504);
+
+    torture($n, 'create', good => [ 502, 504 ], after => $fine, grows => 400,
+        before => sub { $user = $p->user },
+        ask    => sub { $p->create_key($user)->status });
+    torture($n, 'list', good => [ 502, 504 ], after => $fine, grows => 400,
+        before => sub { $user //= $p->user },
+        ask    => sub { $p->keys($user)->status });
+    torture($n, 'revoke', good => [ 502, 504 ], after => $fine, grows => 400,
+        before => $with_key,
+        ask    => sub { $p->revoke($user, $id)->status });
+
+    my $left = $p->left;
+    note "left at the tenant: $left";
+    $p->stop;
+    return;
+}
+
+my %part = (access => \&access, refresh => \&refresh, sagas => \&sagas);
+$part{$_}->() for @ARGV ? @ARGV : qw(access refresh sagas);
+
+figure('R3', what => 'the n-th allocation of the worker fails, once and from'
+        . ' then on',
+    bar    => 'no crash, hang or leak; never an accept; the next request is'
+        . ' right',
+    result => "$total{cases} cases right, $total{blocks} blocks more than"
+        . ' before',
+    count  => $total{cases}, ok => Test::More->builder->is_passing);
+
+done_testing;
