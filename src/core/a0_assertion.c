@@ -1,27 +1,16 @@
 
-/*
- * libjwt 1.x and 2.x: jwt_new(), jwt_set_alg(), jwt_encode_str().  3.x has
- * another API; the build looks for jwt_new() and refuses without it.
- */
-
 #include "a0_assertion.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <jwt.h>
-
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "a0_assertion_int.h"
 #include "a0_jws.h"
-
-#if defined(LIBJWT_VERSION_MAJOR) && LIBJWT_VERSION_MAJOR >= 3
-#error "client assertions need libjwt 1.x or 2.x"
-#endif
 
 
 #define A0_CLAIM_MAX  512
@@ -51,7 +40,7 @@ a0_pkey_alg(EVP_PKEY *pkey, unsigned *fits, unsigned *preferred)
     bits = EVP_PKEY_get_bits(pkey);
 
     if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA) {
-        *fits = A0_ALG_RS256 | A0_ALG_PS256;
+        *fits = A0_ASSERTION_RSA_ALGS;
         *preferred = A0_ALG_RS256;
 
         return bits >= A0_RSA_BITS_MIN && bits <= A0_RSA_BITS_MAX
@@ -94,10 +83,27 @@ a0_libjwt_alg(unsigned alg)
 }
 
 
+EVP_PKEY *
+a0_assertion_key(a0_str_t pem)
+{
+    BIO       *bio;
+    EVP_PKEY  *pkey;
+
+    bio = BIO_new_mem_buf(pem.data, (int) pem.len);
+    if (bio == NULL) {
+        return NULL;
+    }
+
+    pkey = PEM_read_bio_PrivateKey(bio, NULL, a0_no_password, NULL);
+    BIO_free(bio);
+
+    return pkey;
+}
+
+
 a0_err_t
 a0_assertion_key_check(a0_str_t pem, unsigned wanted, unsigned *alg)
 {
-    BIO       *bio;
     a0_err_t   err;
     EVP_PKEY  *pkey;
     unsigned   fits, preferred;
@@ -106,13 +112,7 @@ a0_assertion_key_check(a0_str_t pem, unsigned wanted, unsigned *alg)
         return A0_ERR_MALFORMED;
     }
 
-    bio = BIO_new_mem_buf(pem.data, (int) pem.len);
-    if (bio == NULL) {
-        return A0_ERR_INTERNAL;
-    }
-
-    pkey = PEM_read_bio_PrivateKey(bio, NULL, a0_no_password, NULL);
-    BIO_free(bio);
+    pkey = a0_assertion_key(pem);
 
     if (pkey == NULL) {
         ERR_clear_error();
@@ -163,44 +163,26 @@ a0_claim(a0_str_t text, char *out)
 }
 
 
-static int
-a0_claims_add(jwt_t *jwt, const a0_assertion_t *claims, const char *client,
-    const char *audience)
+static void
+a0_jti_text(const unsigned char *jti, char *out)
 {
     size_t  i;
-    char    jti[2 * A0_ASSERTION_JTI + 1];
 
     for (i = 0; i < A0_ASSERTION_JTI; i++) {
-        jti[2 * i] = "0123456789abcdef"[claims->jti[i] >> 4];
-        jti[2 * i + 1] = "0123456789abcdef"[claims->jti[i] & 15];
+        out[2 * i] = "0123456789abcdef"[jti[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[jti[i] & 15];
     }
 
-    jti[sizeof(jti) - 1] = '\0';
-
-    return jwt_add_grant(jwt, "iss", client) == 0
-           && jwt_add_grant(jwt, "sub", client) == 0
-           && jwt_add_grant(jwt, "aud", audience) == 0
-           && jwt_add_grant(jwt, "jti", jti) == 0
-           && jwt_add_grant_int(jwt, "iat", (long) claims->now) == 0
-           && jwt_add_grant_int(jwt, "exp",
-                                (long) (claims->now + claims->lifetime)) == 0;
+    out[2 * A0_ASSERTION_JTI] = '\0';
 }
 
 
 /* The text is a credential until exp: libjwt's copy is wiped. */
 
 static a0_err_t
-a0_encode(jwt_t *jwt, unsigned char *out, size_t cap, size_t *len)
+a0_take(char *text, unsigned char *out, size_t cap, size_t *len)
 {
-    char    *text;
-    size_t   n;
-
-    text = jwt_encode_str(jwt);
-
-    if (text == NULL) {
-        ERR_clear_error();
-        return A0_ERR_INTERNAL;
-    }
+    size_t  n;
 
     n = strlen(text);
 
@@ -220,10 +202,12 @@ a0_err_t
 a0_assertion_sign(const a0_assertion_t *claims, a0_str_t pem, unsigned alg,
     unsigned char *out, size_t cap, size_t *len)
 {
-    jwt_t      *jwt;
-    a0_err_t    err;
-    jwt_alg_t   id;
-    char        client[A0_CLAIM_MAX + 1], audience[A0_CLAIM_MAX + 1];
+    char                   *text;
+    jwt_alg_t               id;
+    char                    client[A0_CLAIM_MAX + 1];
+    char                    audience[A0_CLAIM_MAX + 1];
+    char                    jti[2 * A0_ASSERTION_JTI + 1];
+    a0_assertion_claims_t   set;
 
     if (!a0_claim(claims->client_id, client)
         || !a0_claim(claims->audience, audience)
@@ -235,22 +219,24 @@ a0_assertion_sign(const a0_assertion_t *claims, a0_str_t pem, unsigned alg,
 
     id = a0_libjwt_alg(alg);
 
-    if (id == JWT_ALG_INVAL || pem.len == 0 || pem.len > A0_PEM_MAX
-        || jwt_new(&jwt) != 0)
-    {
+    if (id == JWT_ALG_INVAL || pem.len == 0 || pem.len > A0_PEM_MAX) {
         return A0_ERR_INTERNAL;
     }
 
-    if (a0_claims_add(jwt, claims, client, audience)
-        && jwt_set_alg(jwt, id, pem.data, (int) pem.len) == 0)
-    {
-        err = a0_encode(jwt, out, cap, len);
+    a0_jti_text(claims->jti, jti);
 
-    } else {
-        err = A0_ERR_INTERNAL;
+    set.client = client;
+    set.audience = audience;
+    set.jti = jti;
+    set.iat = claims->now;
+    set.exp = claims->now + claims->lifetime;
+
+    text = a0_assertion_encode(&set, pem, id);
+
+    if (text == NULL) {
+        ERR_clear_error();
+        return A0_ERR_INTERNAL;
     }
 
-    jwt_free(jwt);
-
-    return err;
+    return a0_take(text, out, cap, len);
 }

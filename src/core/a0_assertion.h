@@ -28,8 +28,8 @@ typedef struct {
 /*
  * Which algorithm a PEM private key signs with, at configuration time: *alg is
  * one A0_ALG_... bit.  wanted is 0 (RS256 for RSA, ES256 for P-256) or one
- * bit.  UNSUPPORTED_ALGORITHM: the libjwt at hand cannot (1.10 has no
- * PS256), or key and algorithm do not fit; MALFORMED: not an unencrypted PEM
+ * bit.  UNSUPPORTED_ALGORITHM: the libjwt at hand cannot (no PS256 below
+ * 3.0), or key and algorithm do not fit; MALFORMED: not an unencrypted PEM
  * private key; BAD_KEY_SET: RSA outside A0_RSA_BITS_MIN..MAX, or another curve
  * than P-256.
  */

@@ -22,8 +22,8 @@ static const unsigned char  jti[A0_ASSERTION_JTI] = {
     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff
 };
 
-static EVP_PKEY  *rsa, *ec;
-static char       rsa_pem[4096], ec_pem[1024];
+static EVP_PKEY  *rsa, *large, *ec;
+static char       rsa_pem[4096], large_pem[8192], ec_pem[1024];
 
 
 static a0_str_t
@@ -146,12 +146,14 @@ part(const char **at, unsigned char *out, size_t cap)
 
 
 static int
-verify(EVP_PKEY *pkey, const char *token, size_t signed_len, a0_str_t sig)
+verify(EVP_PKEY *pkey, int pss, const char *token, size_t signed_len,
+    a0_str_t sig)
 {
     int             ok;
     size_t          n;
     ECDSA_SIG      *pair;
     EVP_MD_CTX     *ctx;
+    EVP_PKEY_CTX   *how;
     unsigned char   der[128], *p;
 
     p = (unsigned char *) sig.data;
@@ -169,7 +171,12 @@ verify(EVP_PKEY *pkey, const char *token, size_t signed_len, a0_str_t sig)
     }
 
     ctx = EVP_MD_CTX_new();
-    ok = EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, pkey) == 1
+    ok = EVP_DigestVerifyInit(ctx, &how, EVP_sha256(), NULL, pkey) == 1
+         && (!pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING)
+                      == 1
+                      && EVP_PKEY_CTX_set_rsa_pss_saltlen(how,
+                                                   RSA_PSS_SALTLEN_DIGEST)
+                         == 1))
          && EVP_DigestVerify(ctx, p, n, (const unsigned char *) token,
                              signed_len) == 1;
     EVP_MD_CTX_free(ctx);
@@ -199,7 +206,7 @@ check_token(EVP_PKEY *pkey, const char *pem, unsigned alg, const char *name)
     payload = part(&at, b2, sizeof(b2));
     len = (size_t) (at - token) - 1;
     sig = part(&at, b3, sizeof(b3));
-    CHECK(verify(pkey, token, len, sig));
+    CHECK(verify(pkey, alg == A0_ALG_PS256, token, len, sig));
 
     CHECK_EQ_INT(a0_json_parse(header, 1024, &json), A0_OK);
     CHECK(a0_json_is(a0_json_get(json, "alg"), name));
@@ -225,10 +232,19 @@ check_token(EVP_PKEY *pkey, const char *pem, unsigned alg, const char *name)
 static void
 test_sign(void)
 {
-    int  i;
+    int       i;
+    unsigned  alg;
 
     unit_case("sign: RS256");
     check_token(rsa, rsa_pem, A0_ALG_RS256, "RS256");
+
+    if (a0_assertion_key_check(str(rsa_pem), A0_ALG_PS256, &alg) == A0_OK) {
+        unit_case("sign: PS256");
+        check_token(rsa, rsa_pem, A0_ALG_PS256, "PS256");
+    }
+
+    unit_case("sign: RS256, a longer key");
+    check_token(large, large_pem, A0_ALG_RS256, "RS256");
 
     unit_case("sign: ES256, short R and S included");
 
@@ -291,13 +307,16 @@ int
 main(void)
 {
     rsa = EVP_RSA_gen(2048);
+    large = EVP_RSA_gen(4096);
     ec = EVP_EC_gen("P-256");
     to_pem(rsa, rsa_pem, sizeof(rsa_pem), NULL);
+    to_pem(large, large_pem, sizeof(large_pem), NULL);
     to_pem(ec, ec_pem, sizeof(ec_pem), NULL);
     test_keys();
     test_sign();
     test_refusals();
     EVP_PKEY_free(rsa);
+    EVP_PKEY_free(large);
     EVP_PKEY_free(ec);
     return unit_done();
 }
