@@ -2,8 +2,8 @@
  * libjwt's verdicts, for diff.py; lines as core.c reads them.  libjwt 1 knows
  * no JWK and no rules for claims: keys become PEM here, and dates, issuer and
  * audience are compared, in the plainest way.  Answers "ok", "refused", or
- * "abstains" where libjwt cannot be asked: PS*, and key sets or headers that
- * give no key.
+ * "abstains" where libjwt cannot be asked: see known(), and key sets or headers
+ * that give no key.
  */
 
 #define _GNU_SOURCE
@@ -167,17 +167,44 @@ header_of(const char *token)
 }
 
 
+static json_t *
+grant(jwt_t *jwt, const char *name)
+{
+    char    *text;
+    json_t  *json;
+
+    text = jwt_get_grants_json(jwt, name);
+    json = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    free(text);
+
+    return json;
+}
+
+
+/* 0 when it is absent or no number. */
+
+static double
+date(jwt_t *jwt, const char *name)
+{
+    double   seconds;
+    json_t  *json;
+
+    json = grant(jwt, name);
+    seconds = json_number_value(json);
+    json_decref(json);
+
+    return seconds;
+}
+
+
 static int
 meant(jwt_t *jwt)
 {
     int      found;
-    char    *text;
     size_t   i;
     json_t  *aud, *item;
 
-    text = jwt_get_grants_json(jwt, "aud");
-    aud = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-    free(text);
+    aud = grant(jwt, "aud");
     found = json_is_string(aud) && !strcmp(json_string_value(aud), AUDIENCE);
 
     json_array_foreach(aud, i, item) {
@@ -188,6 +215,23 @@ meant(jwt_t *jwt)
     json_decref(aud);
 
     return found;
+}
+
+
+/* libjwt 1 knows neither PS* nor other types than "JWT". */
+
+static int
+known(json_t *header)
+{
+    json_t      *typ;
+    const char  *alg;
+
+    alg = json_string_value(json_object_get(header, "alg"));
+    typ = json_object_get(header, "typ");
+
+    return alg && strncmp(alg, "PS", 2)
+           && (!json_is_string(typ)
+               || strcasestr(json_string_value(typ), "at+jwt") == NULL);
 }
 
 
@@ -213,8 +257,8 @@ holds(json_t *jwk, const char *token, time_t now)
     if (good) {
         iss = jwt_get_grant(jwt, "iss");
         good = iss && strcmp(iss, ISSUER) == 0
-               && jwt_get_grant_int(jwt, "exp") > now
-               && jwt_get_grant_int(jwt, "nbf") <= now
+               && date(jwt, "exp") > (double) now
+               && date(jwt, "nbf") <= (double) now
                && meant(jwt);
     }
 
@@ -229,18 +273,16 @@ holds(json_t *jwk, const char *token, time_t now)
 static const char *
 judge(json_t *set, const char *token, time_t now)
 {
-    int          one, good;
-    size_t       i;
-    json_t      *header, *jwk, *kid;
-    const char  *alg;
+    int      one, good;
+    size_t   i;
+    json_t  *header, *jwk, *kid;
 
     header = header_of(token);
     kid = json_object_get(header, "kid");
-    alg = json_string_value(json_object_get(header, "alg"));
     good = -1;
 
     json_array_foreach(json_object_get(set, "keys"), i, jwk) {
-        if (alg && strncmp(alg, "PS", 2)
+        if (known(header)
             && (kid == NULL || json_equal(json_object_get(jwk, "kid"), kid)))
         {
             one = holds(jwk, token, now);

@@ -1,9 +1,9 @@
 """Which disagreements may be, and why.
 
-Where the core accepts, at most one other may refuse, and where it refuses what
-others accept, it must be one of these: a row is the core's verdict, the ways of
-making tokens and key sets for which it may be (a pattern), who may differ (None:
-anybody), and the reason.  Rows with a function ask that as well.
+What the core accepts, all others accept.  Where it refuses what others accept,
+it must be one of these: a row is the core's verdict, the ways of making tokens
+and key sets for which it may be (a pattern), who may differ (None: anybody), a
+function that is asked as well (or None), and the reason.
 """
 
 import base64
@@ -57,12 +57,7 @@ def one_kid(token, jwks):
     return no_kid(token, jwks) or len(set(kids)) < len(kids)
 
 
-def private(token, jwks):
-    return any('d' in k for k in keys(jwks))
-
-
 RULES = [
-    # what the core refuses
     ('malformed', r'token (encoding|dots|bytes|cut|signature|unsigned)', None,
      None, 'RFC 7515 section 2, RFC 4648 section 3.5: base64url without '
      'padding, other bytes and stray bits, in exactly three parts'),
@@ -102,14 +97,6 @@ RULES = [
     ('unknown_key', r'.*', None, no_kid, 'no kid, and no key that fits'),
     ('bad_key_set', r'keys ', None, None,
      'RFC 7517 section 5: one JSON object in UTF-8 with an array of keys'),
-
-    # what it accepts
-    ('ok', r'token (typ|header)', {'libjwt'}, None,
-     'libjwt refuses at+jwt (RFC 9068), and any typ but "JWT"'),
-    ('ok', r'token (date|claim)', {'libjwt'}, None,
-     'libjwt reads integers alone: NumericDate may have a fraction'),
-    ('ok', r'keys (more|member|number|bytes)', {'pyjwt'}, private,
-     'private members of a public key are not read'),
 ]
 
 
