@@ -1,7 +1,7 @@
 
-#include <openssl/crypto.h>
-
 #include "ngx_http_auth0_m2m_saga_int.h"
+
+#include <openssl/crypto.h>
 
 
 #define NGX_HTTP_AUTH0_M2M_TOKEN_POLL     20    /* ms */
@@ -34,7 +34,8 @@ ngx_http_auth0_m2m_saga_held(ngx_http_auth0_m2m_saga_t *s)
 
     now.hold = ngx_http_auth0_m2m_mgmt_pace_take(s->manager->tables,
                                                  s->manager->slot,
-                                                 ngx_current_msec);
+                                                 ngx_current_msec,
+                                                 &s->paced);
     if (now.hold == 0) {
         return 0;
     }
@@ -183,7 +184,8 @@ ngx_http_auth0_m2m_saga_feed(ngx_http_auth0_m2m_saga_t *s,
 
     if (s->todo.act == A0_ACT_SEND) {
         ngx_http_auth0_m2m_mgmt_pace_feed(s->manager->tables,
-                                          s->manager->slot, &now, reply);
+                                          s->manager->slot, s->paced, &now,
+                                          reply);
     }
 
     ngx_memzero(&log, sizeof(a0_provision_log_t));

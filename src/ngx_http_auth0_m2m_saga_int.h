@@ -21,6 +21,7 @@ struct ngx_http_auth0_m2m_saga_s {
     ngx_event_t                       timer;
     ngx_connection_t                  dummy;
     ngx_msec_t                        token_end; /* waiting for a token */
+    uint64_t                          paced;     /* number of the call */
     a0_todo_t                         todo;
     ngx_http_auth0_m2m_held_token_t   token;
 

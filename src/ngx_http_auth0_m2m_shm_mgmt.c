@@ -184,7 +184,10 @@ ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
 
     if (m->len && m->generation == generation) {
 
-        if (m->dropped && now - m->dropped < NGX_HTTP_AUTH0_M2M_MGMT_DROP) {
+        if (m->dropped
+            && (ngx_msec_int_t) (now - m->dropped)
+               < NGX_HTTP_AUTH0_M2M_MGMT_DROP)
+        {
             rc = NGX_BUSY;
 
         } else {
@@ -202,13 +205,13 @@ ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
 
 uint32_t
 ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now)
+    ngx_uint_t slot, ngx_msec_t now, uint64_t *call)
 {
     uint32_t  ms;
 
     ngx_shmtx_lock(&t->shpool->mutex);
 
-    ms = a0_pace_take(&t->mgmt[slot].pace, now);
+    ms = a0_pace_take(&t->mgmt[slot].pace, now, call);
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 
@@ -218,11 +221,12 @@ ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
 
 void
 ngx_http_auth0_m2m_mgmt_pace_feed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, const a0_provision_now_t *now, const a0_reply_t *reply)
+    ngx_uint_t slot, uint64_t call, const a0_provision_now_t *now,
+    const a0_reply_t *reply)
 {
     ngx_shmtx_lock(&t->shpool->mutex);
 
-    a0_pace_feed(&t->mgmt[slot].pace, now, reply);
+    a0_pace_feed(&t->mgmt[slot].pace, call, now, reply);
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 }

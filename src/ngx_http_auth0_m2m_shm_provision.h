@@ -16,11 +16,11 @@
 #define NGX_HTTP_AUTH0_M2M_SHM_PROVISION_H_INCLUDED
 
 
+#include "ngx_http_auth0_m2m_shm.h"
+
 #include "a0_provision.h"
 #include "a0_provision_pace.h"
 #include "a0_provision_token.h"
-
-#include "ngx_http_auth0_m2m_shm.h"
 
 
 #define NGX_HTTP_AUTH0_M2M_CLIENT_ID_MAX  64
@@ -97,9 +97,10 @@ ngx_int_t ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t,
 /* The tenant's rate limit as that client meets it, under the lock. */
 
 uint32_t ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now);
+    ngx_uint_t slot, ngx_msec_t now, uint64_t *call);
 void ngx_http_auth0_m2m_mgmt_pace_feed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, const a0_provision_now_t *now, const a0_reply_t *reply);
+    ngx_uint_t slot, uint64_t call, const a0_provision_now_t *now,
+    const a0_reply_t *reply);
 
 
 /* One saga a user: NGX_OK: taken for ms; NGX_BUSY: somebody has it;

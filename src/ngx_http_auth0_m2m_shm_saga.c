@@ -258,9 +258,13 @@ ngx_http_auth0_m2m_limit(ngx_http_auth0_m2m_tables_t *t, const u_char *name,
 
     bucket = ngx_http_auth0_m2m_limit_bucket(t, name);
 
-    /* rate per 1000 s is thousandths of a request per second */
+    /*
+     * rate per 1000 s is thousandths of a request per second; another
+     * worker's clock may have been ahead of ours
+     */
 
-    drained = (uint64_t) (now - bucket->last) * rate / 1000;
+    drained = ((ngx_msec_int_t) (now - bucket->last) > 0)
+              ? (uint64_t) (now - bucket->last) * rate / 1000 : 0;
     excess = (bucket->excess > drained) ? bucket->excess - drained : 0;
 
     if (excess + 1000 > burst * 1000) {

@@ -141,7 +141,7 @@ a0_expire(a0_provision_t *p, const a0_provision_now_t *now, uint32_t pause)
         return;
     }
 
-    if (pause && (now->hold || p->throttled)) {
+    if (p->held || (pause && p->throttled)) {
         p->retry_after = (pause + 999) / 1000;
         a0_fail(p, now, A0_PROBLEM_IDP_THROTTLED);
         return;
@@ -218,6 +218,7 @@ a0_call(a0_provision_t *p, const a0_provision_now_t *now, a0_todo_t *todo)
 
     left = a0_left(p, now);
     pause = a0_pause(p, now);
+    p->held |= now->hold != 0;
 
     if (left < A0_CALL_MIN || pause >= left) {
         a0_expire(p, now, pause);

@@ -196,6 +196,7 @@ struct a0_provision_s {
     unsigned                    refused:1;    /* the token got a 401 */
     unsigned                    refreshed:1;  /* once per step */
     unsigned                    throttled:1;  /* once per step */
+    unsigned                    held:1;       /* kept waiting by the pace */
     unsigned                    reposted:1;   /* once per stage */
     unsigned                    conflicted:1; /* 409, not unknown */
     unsigned                    limited:1;    /* Auth0 named a limit */

@@ -48,6 +48,16 @@ a0_pace_wait(const a0_provision_now_t *now, const a0_reply_t *reply)
 }
 
 
+/* Workers read the clock at different times: another one's record may be of
+ * the future. */
+
+static uint64_t
+a0_elapsed(uint64_t now, uint64_t then)
+{
+    return now > then ? now - then : 0;
+}
+
+
 /* What has been refilled since the record was made. */
 
 static void
@@ -55,7 +65,7 @@ a0_refill(a0_pace_t *pace, uint64_t now)
 {
     uint64_t  n;
 
-    if (pace->under_way && now - pace->taken > A0_CALL_LIFE) {
+    if (pace->under_way && a0_elapsed(now, pace->taken) > A0_CALL_LIFE) {
         pace->under_way = 0;
     }
 
@@ -63,7 +73,7 @@ a0_refill(a0_pace_t *pace, uint64_t now)
         return;
     }
 
-    n = (now - pace->updated) / pace->gap;
+    n = a0_elapsed(now, pace->updated) / pace->gap;
     pace->updated += n * pace->gap;
     pace->left += (int64_t) n;
 
@@ -74,7 +84,7 @@ a0_refill(a0_pace_t *pace, uint64_t now)
 
 
 uint32_t
-a0_pace_take(a0_pace_t *pace, uint64_t now)
+a0_pace_take(a0_pace_t *pace, uint64_t now, uint64_t *call)
 {
     uint64_t  due;
 
@@ -100,17 +110,18 @@ a0_pace_take(a0_pace_t *pace, uint64_t now)
 
     pace->under_way++;
     pace->taken = now;
+    *call = ++pace->count;
 
     return 0;
 }
 
 
 void
-a0_pace_feed(a0_pace_t *pace, const a0_provision_now_t *now,
+a0_pace_feed(a0_pace_t *pace, uint64_t call, const a0_provision_now_t *now,
     const a0_reply_t *reply)
 {
     int64_t   left;
-    uint64_t  hold, gap;
+    uint64_t  hold, gap, later;
 
     if (pace->under_way) {
         pace->under_way--;
@@ -126,9 +137,16 @@ a0_pace_feed(a0_pace_t *pace, const a0_provision_now_t *now,
         return;
     }
 
-    /* calls under way are not in `remaining` yet */
+    /*
+     * Not in `remaining` are calls under way and those begun after this one,
+     * even if their replies were here before.  Calls that are both count
+     * twice, and a tenth is left to the tenant's other programs: too few
+     * calls are better than one too many.
+     */
 
-    left = reply->ratelimit_remaining - (int64_t) pace->under_way;
+    later = pace->count - call + pace->under_way
+            + (uint64_t) reply->ratelimit_limit / 10;
+    left = reply->ratelimit_remaining - (int64_t) later;
     gap = (uint64_t) a0_until_reset(now, reply);
 
     pace->limit = reply->ratelimit_limit;

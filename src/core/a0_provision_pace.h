@@ -21,20 +21,21 @@ typedef struct {
     uint64_t  gap;          /* ms in which one call is refilled */
     uint64_t  under_way;    /* calls taken and not yet fed */
     uint64_t  taken;        /* when the last of those was taken */
+    uint64_t  count;        /* calls ever taken */
 } a0_pace_t;
 
 
 /*
  * ms until one more call may be made; 0: now, and the call is counted as
- * taken, so make it and feed() its reply.  The value is what
- * a0_provision_now_t.hold wants when it is not 0.
+ * taken under the number *call, so make it and feed() its reply.  The value
+ * is what a0_provision_now_t.hold wants when it is not 0.
  */
-uint32_t a0_pace_take(a0_pace_t *pace, uint64_t now);
+uint32_t a0_pace_take(a0_pace_t *pace, uint64_t now, uint64_t *call);
 
-/* A call that was taken has ended. */
+/* The call of that number has ended.  Replies may come in any order. */
 
-void a0_pace_feed(a0_pace_t *pace, const a0_provision_now_t *now,
-    const a0_reply_t *reply);
+void a0_pace_feed(a0_pace_t *pace, uint64_t call,
+    const a0_provision_now_t *now, const a0_reply_t *reply);
 
 /* ms until the tenant may be called again as the reply says, 0: at once. A
  * 429 gives at least 1000, and never above an hour. */

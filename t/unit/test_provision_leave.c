@@ -306,6 +306,20 @@ test_throttle(void)
     a0_provision_cleanse(p);
     S.now.hold = 0;
 
+    unit_case("a hold that lasts to the end was the reason");
+    S.now.hold = 700;
+    p = a0_provision_init(mem, sizeof(mem), &saga_conf, &in, &S.now);
+    a0_provision_next(p, &S.now, &todo);
+    CHECK_EQ_INT(todo.act, A0_ACT_WAIT);
+    S.now.hold = 0;
+    saga_tick(saga_conf.deadline);
+    a0_provision_next(p, &S.now, &todo);
+    CHECK_EQ_INT(todo.act, A0_ACT_ANSWER);
+    CHECK_EQ_INT(todo.answer.status, 503);
+    CHECK_EQ_STR(todo.answer.headers[0].name, "Retry-After");
+    CHECK_EQ_STR(todo.answer.headers[0].value, "1");
+    a0_provision_cleanse(p);
+
     unit_case("no call is begun in the last 50 ms");
     p = a0_provision_init(mem, sizeof(mem), &saga_conf, &in, &S.now);
     a0_provision_next(p, &S.now, &todo);

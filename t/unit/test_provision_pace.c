@@ -8,6 +8,7 @@
 
 
 static a0_provision_now_t  now;
+static uint64_t            call;
 
 
 static a0_reply_t
@@ -64,40 +65,76 @@ test_pace(void)
 
     unit_case("nothing known: go");
     memset(&pace, 0, sizeof(pace));
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
 
     unit_case("what is under way counts");
+    r = reply(200, 3, 1, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
+
+    unit_case("others have a tenth");
+    memset(&pace, 0, sizeof(pace));
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     r = reply(200, 2, 1, -1);
-    a0_pace_feed(&pace, &now, &r);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
-    CHECK(a0_pace_take(&pace, now.msec) > 0);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    a0_pace_feed(&pace, call, &now, &r);
+    r = reply(200, 1, 1, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
 
     unit_case("empty: not before the next token");
     memset(&pace, 0, sizeof(pace));
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     r = reply(200, 0, 2, -1);
-    a0_pace_feed(&pace, &now, &r);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 2000);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 1500), 500);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 2000), 0);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 2000);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 1500, &call), 500);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 2000, &call), 0);
+
+    unit_case("a worker whose clock is behind gains nothing");
+    memset(&pace, 0, sizeof(pace));
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    r = reply(200, 2, 2, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK(a0_pace_take(&pace, now.msec - 1, &call) > 0);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec - 1, &call), 0);
+    CHECK(a0_pace_take(&pace, now.msec - 1, &call) > 0);
+
+    unit_case("replies out of order");
+    memset(&pace, 0, sizeof(pace));
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    r = reply(200, 0, 2, -1);
+    a0_pace_feed(&pace, 3, &now, &r);
+    r = reply(200, 1, 2, -1);
+    a0_pace_feed(&pace, 2, &now, &r);
+    r = reply(200, 2, 2, -1);
+    a0_pace_feed(&pace, 1, &now, &r);
+    CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
 
     unit_case("a 429 holds everybody, and for the longest");
     memset(&pace, 0, sizeof(pace));
+    call = 0;
     r = reply(429, 0, 5, -1);
-    a0_pace_feed(&pace, &now, &r);
+    a0_pace_feed(&pace, call, &now, &r);
     r = reply(429, 0, 2, -1);
-    a0_pace_feed(&pace, &now, &r);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 5000);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 5000);
 
     unit_case("calls whose worker died are forgotten");
     memset(&pace, 0, sizeof(pace));
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     r = reply(200, 1, 1, -1);
-    a0_pace_feed(&pace, &now, &r);
-    CHECK(a0_pace_take(&pace, now.msec) > 0);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 20000), 0);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 20000, &call), 0);
 }
 
 
@@ -125,7 +162,7 @@ test_storm(void)
             tokens += tokens < 2;
         }
 
-        if (a0_pace_take(&pace, now.msec) != 0) {
+        if (a0_pace_take(&pace, now.msec, &call) != 0) {
             continue;
         }
 
@@ -141,7 +178,7 @@ test_storm(void)
         }
 
         r.ratelimit_limit = 2;
-        a0_pace_feed(&pace, &now, &r);
+        a0_pace_feed(&pace, call, &now, &r);
     }
 
     CHECK(calls >= 500);

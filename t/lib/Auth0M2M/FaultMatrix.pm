@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 
 use Auth0M2M::Portal;
 
-our @EXPORT_OK = qw(cells run_cells);
+our @EXPORT_OK = qw(cells run_cells report);
 
 =head1 NAME
 
@@ -31,6 +31,9 @@ the request, cell by cell
                  one for the slowest answer.  id, bar: with RELIABILITY_OUT
                  in the environment a line of JSON {id, bar, result, count}
                  is appended to that file
+
+    report(\%o, $count, $result)
+                 that line alone
 
 A cell is { op, step, fault, times, status, left, ... }:
 
@@ -105,7 +108,7 @@ sub run_cells {
     cmp_ok($slowest, '<=', 10_500 * ($ENV{TEST_NGINX_SLOW} || 1),
         "slowest answer: $slowest ms");
     my $good = grep { !@{ $_->{wrong} } } @results;
-    _report(\%o, scalar @named, "$good cells as documented, "
+    report(\%o, scalar @named, "$good cells as documented, "
         . "slowest answer $slowest ms");
     return;
 }
@@ -370,7 +373,7 @@ sub _judge {
     return;
 }
 
-sub _report {
+sub report {
     my ($o, $count, $result) = @_;
 
     diag "$o->{id}: $result, of $count";
