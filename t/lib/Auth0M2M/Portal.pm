@@ -154,7 +154,7 @@ sub demo   { return $_[0]{demo} }
 sub user {
     my ($self, %o) = @_;
     my $n    = ++$self->{users};
-    my $id   = "auth0|user$n";
+    my $id   = $o{user_id} // "auth0|user$n";
     my $orgs = $o{orgs};
 
     if (!$orgs) {
