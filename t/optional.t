@@ -156,10 +156,10 @@ $n->wait_for(sub {
     return @log == 4;
 });
 is_deeply(\@log, [
-    '/plain/log 200 "org_a" "app1" ok HIT',
-    '/plain/log 200 "org_a" "app1" ok HIT',
+    '/plain/log 200 "org_a" "app1" ok ' . $n->cached('HIT'),
+    '/plain/log 200 "org_a" "app1" ok ' . $n->cached('HIT'),
     '/plain/log 200 "-" "-" missing -',
-    '/plain/log 200 "-" "-" malformed MISS',
+    '/plain/log 200 "-" "-" malformed ' . $n->cached('MISS'),
 ], 'the access log');
 
 $n->stop;

@@ -151,6 +151,9 @@ Connection: close are added unless given.
     wait_for(sub {..}, $bound)   polls any condition (class or object
                                  method), default bound 5 s
     expect_log(qr/../, ...)      as the option
+    cached($word)                HIT or MISS of $auth0_m2m_cache_status, but
+                                 BYPASS with TEST_TOKEN_CACHE=off (class or
+                                 object method)
     bound($seconds)              a time bound stretched for slow modes
                                  (class or object method)
 
@@ -169,7 +172,8 @@ signal, a process left.  Nothing is printed when all is well.
     TEST_NGINX_VALGRIND  1: under valgrind
     TEST_NGINX_SLOW      factor for all time bounds, default 1
     TEST_NGINX_LEAVE     1: keep the folders
-    TEST_TOKEN_CACHE     off: `auth0_m2m_token_cache off` in http {}
+    TEST_TOKEN_CACHE     off: `auth0_m2m_token_cache off` in http {}, unless
+                         `http` has that directive
 
 =cut
 
@@ -380,6 +384,11 @@ sub workers { return $_[0]{process}->workers }
 sub backend { return $_[0]{backend} }
 sub alive   { return $_[0]{process}->alive }
 sub signal  { return $_[0]{process}->signal($_[1]) }
+
+sub cached {
+    my ($self, $word) = @_;
+    return ($ENV{TEST_TOKEN_CACHE} // 'on') eq 'off' ? 'BYPASS' : $word;
+}
 
 sub conf_test { my ($self, @o) = @_; return $self->_nginx(['-t'], @o) }
 sub conf_dump { my ($self, @o) = @_; return $self->_nginx(['-T'], @o) }

@@ -96,9 +96,11 @@ END
 
 sub _cache {
     my ($o) = @_;
-    my $off = ($ENV{TEST_TOKEN_CACHE} // 'on') eq 'off' && ($o->{module} // 1);
+    my $off = ($ENV{TEST_TOKEN_CACHE} // 'on') eq 'off';
 
-    return $off ? 'auth0_m2m_token_cache off;' : '';
+    return '' if !$off || !($o->{module} // 1);
+    return '' if ($o->{http} // '') =~ /\bauth0_m2m_token_cache\b/;
+    return 'auth0_m2m_token_cache off;';
 }
 
 sub _server {
