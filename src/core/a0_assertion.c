@@ -169,11 +169,11 @@ a0_jti_text(const unsigned char *jti, char *out)
     size_t  i;
 
     for (i = 0; i < A0_ASSERTION_JTI; i++) {
-        out[2 * i] = "0123456789abcdef"[jti[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[jti[i] & 15];
+        *out++ = "0123456789abcdef"[jti[i] >> 4];
+        *out++ = "0123456789abcdef"[jti[i] & 15];
     }
 
-    out[2 * A0_ASSERTION_JTI] = '\0';
+    *out = '\0';
 }
 
 

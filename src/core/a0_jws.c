@@ -92,6 +92,27 @@ a0_jws_failed(a0_err_t err)
 }
 
 
+/*
+ * EVP_PKEY_verify() gave 0.  Since 3.4 OpenSSL then adds an error of its own:
+ * alone, it means that the signature does not hold.
+ */
+
+static int
+a0_jws_no_reason(void)
+{
+#ifdef EVP_R_PROVIDER_SIGNATURE_FAILURE
+    unsigned long  first;
+
+    first = ERR_peek_error();
+
+    return ERR_GET_LIB(first) == ERR_LIB_EVP
+           && ERR_GET_REASON(first) == EVP_R_PROVIDER_SIGNATURE_FAILURE;
+#else
+    return 0;
+#endif
+}
+
+
 static int
 a0_jws_set_padding(EVP_PKEY_CTX *pkey, const a0_jws_alg_t *alg,
     const EVP_MD *md)
@@ -195,6 +216,7 @@ static a0_err_t
 a0_jws_verify_digest(const a0_jws_alg_t *alg, a0_jwk_t *key, a0_str_t input,
     a0_str_t signature)
 {
+    int            rc;
     unsigned       n;
     a0_jws_ctx_t  *ctx;
     unsigned char  digest[EVP_MAX_MD_SIZE];
@@ -210,15 +232,20 @@ a0_jws_verify_digest(const a0_jws_alg_t *alg, a0_jwk_t *key, a0_str_t input,
         return A0_ERR_INTERNAL;
     }
 
-    /* errors are 0 and below */
+    rc = EVP_PKEY_verify(ctx->pkey, signature.data, signature.len, digest, n);
 
-    if (EVP_PKEY_verify(ctx->pkey, signature.data, signature.len, digest, n)
-        != 1)
-    {
-        return a0_jws_failed(A0_ERR_BAD_SIGNATURE);
+    if (rc == 1) {
+        return A0_OK;
     }
 
-    return A0_OK;
+    /* errors are 0 and below */
+
+    if (rc == 0 && a0_jws_no_reason()) {
+        ERR_clear_error();
+        return A0_ERR_BAD_SIGNATURE;
+    }
+
+    return a0_jws_failed(A0_ERR_BAD_SIGNATURE);
 }
 
 
