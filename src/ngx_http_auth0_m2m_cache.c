@@ -1,10 +1,10 @@
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-
 #include "ngx_http_auth0_m2m_cache.h"
 #include "ngx_http_auth0_m2m_jwks.h"
 #include "ngx_http_auth0_m2m_memo.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
 
 
 /* The worker's own: OpenSSL looks a digest up by name only once. */

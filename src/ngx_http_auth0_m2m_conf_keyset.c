@@ -1,7 +1,7 @@
 
-#include <openssl/sha.h>
-
 #include "ngx_http_auth0_m2m_conf.h"
+
+#include <openssl/sha.h>
 #include "a0_jwk.h"
 
 

@@ -1,8 +1,8 @@
 
-#include <openssl/sha.h>
-
 #include "ngx_http_auth0_m2m_conf.h"
 #include "ngx_http_auth0_m2m_manager.h"
+
+#include <openssl/sha.h>
 
 #include "a0_assertion.h"
 

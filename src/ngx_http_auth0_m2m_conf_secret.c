@@ -1,8 +1,8 @@
 
-#include <openssl/crypto.h>
-
 #include "ngx_http_auth0_m2m_conf.h"
 #include "ngx_http_auth0_m2m_pages.h"
+
+#include <openssl/crypto.h>
 
 
 #define NGX_HTTP_AUTH0_M2M_SECRET_MAX  16384

@@ -8,9 +8,9 @@
 #define NGX_HTTP_AUTH0_M2M_JWKS_H_INCLUDED
 
 
-#include "a0_jwk.h"
-
 #include "ngx_http_auth0_m2m_module.h"
+
+#include "a0_jwk.h"
 
 
 #pragma GCC visibility push(hidden)

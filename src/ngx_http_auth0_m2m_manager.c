@@ -1,10 +1,10 @@
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
-
 #include "ngx_http_auth0_m2m_manager.h"
 #include "ngx_http_auth0_m2m_pages.h"
 #include "ngx_http_auth0_m2m_saga.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 #include "a0_assertion.h"
 #include "a0_json.h"

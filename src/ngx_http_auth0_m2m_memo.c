@@ -1,8 +1,8 @@
 
+#include "ngx_http_auth0_m2m_memo.h"
+
 #include <openssl/err.h>
 #include <openssl/rand.h>
-
-#include "ngx_http_auth0_m2m_memo.h"
 
 
 #define NGX_HTTP_AUTH0_M2M_MEMO_WAYS   4

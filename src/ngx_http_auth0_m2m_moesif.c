@@ -1,7 +1,7 @@
 
-#include <openssl/rand.h>
-
 #include "ngx_http_auth0_m2m_moesif.h"
+
+#include <openssl/rand.h>
 
 #include "a0_event.h"
 

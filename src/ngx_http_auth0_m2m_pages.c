@@ -1,8 +1,8 @@
 
+#include "ngx_http_auth0_m2m_pages.h"
+
 #include <openssl/crypto.h>
 #include <sys/mman.h>
-
-#include "ngx_http_auth0_m2m_pages.h"
 
 
 void *

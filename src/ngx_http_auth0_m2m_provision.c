@@ -1,9 +1,9 @@
 
-#include <openssl/rand.h>
-
 #include "ngx_http_auth0_m2m_provision.h"
 #include "ngx_http_auth0_m2m_provision_answer.h"
 #include "ngx_http_auth0_m2m_verdict.h"
+
+#include <openssl/rand.h>
 
 
 static ngx_http_auth0_m2m_provision_t *ngx_http_auth0_m2m_provision_create(

@@ -1,7 +1,7 @@
 
-#include <openssl/crypto.h>
-
 #include "ngx_http_auth0_m2m_provision_answer.h"
+
+#include <openssl/crypto.h>
 
 
 /* Bytes that are wiped when the request ends. */

@@ -1,8 +1,8 @@
 
-#include <openssl/rand.h>
-
 #include "ngx_http_auth0_m2m_pages.h"
 #include "ngx_http_auth0_m2m_saga_int.h"
+
+#include <openssl/rand.h>
 
 
 #define NGX_HTTP_AUTH0_M2M_SAGA_ALIGN     64

@@ -1,9 +1,9 @@
 
+#include "ngx_http_auth0_m2m_shm_tables.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-
-#include "ngx_http_auth0_m2m_shm_tables.h"
 
 
 #define NGX_HTTP_AUTH0_M2M_TABLE_MIN   128
