@@ -33,6 +33,7 @@ a0_problem_e
 ngx_http_auth0_m2m_provision_identify(ngx_http_auth0_m2m_provision_t *pc)
 {
     u_char                    *work;
+    a0_err_t                   err;
     a0_str_t                   payload;
     a0_identity_t              id;
     a0_provision_input_t      *input;
@@ -50,10 +51,11 @@ ngx_http_auth0_m2m_provision_identify(ngx_http_auth0_m2m_provision_t *pc)
         return A0_PROBLEM_INTERNAL;
     }
 
-    if (a0_identity_read(payload, &pc->conf->policy.audiences, work, &id)
-        != A0_OK)
-    {
-        return A0_PROBLEM_INVALID_TOKEN;
+    err = a0_identity_read(payload, &pc->conf->policy.audiences, work, &id);
+
+    if (err != A0_OK) {
+        return (err == A0_ERR_INTERNAL) ? A0_PROBLEM_INTERNAL
+                                        : A0_PROBLEM_INVALID_TOKEN;
     }
 
     /* a server for `user`, a person for the rest */
