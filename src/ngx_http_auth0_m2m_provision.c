@@ -352,8 +352,12 @@ ngx_http_auth0_m2m_provision_read(ngx_http_auth0_m2m_provision_t *pc)
     pc->body.data = p;
     pc->body.len = len;
 
+    /* the last buffer may be none */
+
     for (cl = rb->bufs; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
+        if (cl->buf->pos) {
+            p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
+        }
     }
 
     return A0_PROBLEM_NONE;

@@ -24,6 +24,26 @@ sub statuses {
     return \%count;
 }
 
+sub more {
+    my ($left, $n) = @_;
+    return $left =~ s/(\d+)/$1 + $n/ger;
+}
+
+# All at once; those that were told to wait come again.
+
+sub insist {
+    my (@ask) = @_;
+    my (@all, $rounds);
+
+    while (@ask && $rounds++ < 20) {
+        my @r = $n->parallel(\@ask, timeout => 60);
+        push @all, grep { $_->status != 409 } @r;
+        @ask = @ask[ grep { $r[$_]->status == 409 } 0 .. $#ask ];
+    }
+
+    return @all;
+}
+
 sub add { my $n = 0; $n += $_ // 0 for @_; return $n }
 
 subtest 'workers without a token' => sub {
@@ -39,17 +59,15 @@ subtest 'workers without a token' => sub {
 
 subtest '100 keys of one user' => sub {
     my $user = $p->user;
-    my @r    = $n->parallel([ map { $p->request_of($user, 'POST',
-        '/create-key', body => '{}') } 1 .. 100 ]);
+    my @r    = insist(map { $p->request_of($user, 'POST', '/create-key',
+        body => '{}') } 1 .. 100);
     my $s = statuses(@r);
 
-    is($s->{200}, 5, 'five are made') or diag explain $s;
-    is(add(@$s{qw(200 403 409)}), 100, 'the others told why');
+    is_deeply($s, { 200 => 5, 403 => 95 }, 'five are made')
+        or diag explain $s;
     is($p->left, '5/5/5', 'five are there');
     is(scalar(grep { $p->usable($p->apikey($_)) }
         grep { $_->status == 200 } @r), 5, 'and work');
-    $p->problem($_)->{type} eq 'in-progress' && !$_->header('Retry-After')
-        && fail('Retry-After of in-progress') for @r;
 };
 
 subtest '100 with one Idempotency-Key' => sub {
@@ -58,11 +76,14 @@ subtest '100 with one Idempotency-Key' => sub {
     my $ask  = $p->request_of($user, 'POST', '/keys', headers => \@key,
         body => '{"name":"one"}');
     my $before = $p->left;
-    my $s = statuses($n->parallel([ ($ask) x 100 ]));
+    my @r = $n->parallel([ ($ask) x 100 ], timeout => 60);
+    my $s = statuses(@r);
 
     ok($s->{201}, 'made');
+    is((grep { $_->status == 409 && !$_->header('Retry-After') } @r), 0,
+        'when to come again');
     is(add(@$s{qw(201 409)}), 100, 'or in progress') or diag explain $s;
-    is($p->left, $before =~ s/5/6/gr, 'one is there');
+    is($p->left, more($before, 1), 'one is there');
 
     my ($id, $secret) = $p->apikey($p->new_key($user, headers => \@key,
         body => '{"name":"one"}'));
@@ -75,7 +96,7 @@ subtest '100 with one Idempotency-Key' => sub {
     isnt($fresh, $secret, 'a fresh secret');
     ok($p->usable($same, $fresh), 'which works');
     ok(!$p->usable($id, $secret), 'the former one does not');
-    is($p->left, $before =~ s/5/6/gr, 'still one');
+    is($p->left, more($before, 1), 'still one');
 
     my $other = $p->new_key($user, headers => \@key,
         body => '{"name":"two"}');

@@ -268,10 +268,6 @@ static void
 test_throttle(void)
 {
     uint64_t              began;
-    a0_todo_t             todo;
-    a0_provision_t       *p;
-    unsigned char         mem[A0_PROVISION_MEMORY];
-    unsigned char         random[A0_PROVISION_RANDOM] = { 0 };
     a0_provision_input_t  in;
 
     unit_case("429 with a reset that fits is waited for");
@@ -282,6 +278,17 @@ test_throttle(void)
     saga_run(&in, &run);
     CHECK_EQ_INT(run.status, 201);
     CHECK(run.answered_at - began >= 1000);
+}
+
+
+static void
+test_hold(void)
+{
+    a0_todo_t             todo;
+    a0_provision_t       *p;
+    unsigned char         mem[A0_PROVISION_MEMORY];
+    unsigned char         random[A0_PROVISION_RANDOM] = { 0 };
+    a0_provision_input_t  in;
 
     unit_case("a hold beyond the deadline: 503 at once");
     t_reset();
@@ -414,6 +421,7 @@ main(void)
     test_stale();
     test_search();
     test_throttle();
+    test_hold();
     test_slow();
     test_chaos();
     return unit_done();

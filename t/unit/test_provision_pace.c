@@ -94,6 +94,24 @@ test_pace(void)
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 1500, &call), 500);
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 2000, &call), 0);
 
+    unit_case("a 429 holds everybody, and for the longest");
+    memset(&pace, 0, sizeof(pace));
+    call = 0;
+    r = reply(429, 0, 5, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    r = reply(429, 0, 2, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 5000);
+}
+
+
+/* several workers: clocks, order, death */
+static void
+test_pace_workers(void)
+{
+    a0_pace_t   pace;
+    a0_reply_t  r;
+
     unit_case("a worker whose clock is behind gains nothing");
     memset(&pace, 0, sizeof(pace));
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
@@ -117,15 +135,6 @@ test_pace(void)
     r = reply(200, 2, 2, -1);
     a0_pace_feed(&pace, 1, &now, &r);
     CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
-
-    unit_case("a 429 holds everybody, and for the longest");
-    memset(&pace, 0, sizeof(pace));
-    call = 0;
-    r = reply(429, 0, 5, -1);
-    a0_pace_feed(&pace, call, &now, &r);
-    r = reply(429, 0, 2, -1);
-    a0_pace_feed(&pace, call, &now, &r);
-    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 5000);
 
     unit_case("calls whose worker died are forgotten");
     memset(&pace, 0, sizeof(pace));
@@ -282,6 +291,7 @@ main(void)
     now.msec = 1000000;
     test_wait();
     test_pace();
+    test_pace_workers();
     test_storm();
     test_token();
     test_reply();
