@@ -61,7 +61,8 @@ typedef struct {
     a0_span_t  permissions;  /* list */
     a0_span_t  org_id;       /* empty when absent or bad */
     a0_span_t  client_id;    /* azp, else client_id, else what stands before
-                                "@clients" at the end of sub */
+                                "@clients" at the end of sub; empty when
+                                it has control characters */
 } a0_claims_t;
 
 
@@ -120,6 +121,10 @@ a0_err_t a0_jwt_parse(a0_str_t token, unsigned char *work, a0_jwt_t *jwt);
  */
 a0_err_t a0_jwt_claim_text(a0_str_t payload, a0_str_t name,
     unsigned char *out, size_t *len);
+
+/* 1 when text holds C0 controls, DEL or U+0080..U+009F (in UTF-8). */
+
+int a0_jwt_text_has_controls(a0_str_t text);
 
 
 #endif /* A0_JWT_H_INCLUDED */

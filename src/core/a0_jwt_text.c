@@ -130,12 +130,16 @@ a0_jwt_text_value(a0_str_t value, unsigned char **pos)
 }
 
 
-/* U+0080..U+009F are C2 80..C2 9F in UTF-8. */
+/* U+0080..U+009F are C2 80..C2 9F. */
 
-static int
-a0_jwt_text_has_controls(const unsigned char *p, const unsigned char *end)
+int
+a0_jwt_text_has_controls(a0_str_t text)
 {
-    for ( /* void */ ; p < end; p++) {
+    const unsigned char  *p, *end;
+
+    end = text.data + text.len;
+
+    for (p = text.data; p < end; p++) {
         if (*p < 0x20 || *p == 0x7f) {
             return 1;
         }
@@ -176,7 +180,10 @@ a0_jwt_claim_text(a0_str_t payload, a0_str_t name, unsigned char *out,
         }
     }
 
-    *len = a0_jwt_text_has_controls(out, pos) ? 0 : (size_t) (pos - out);
+    value.data = out;
+    value.len = (size_t) (pos - out);
+
+    *len = a0_jwt_text_has_controls(value) ? 0 : value.len;
 
     return A0_OK;
 }

@@ -140,8 +140,8 @@ sub _publish ($self) {
     $self->{version}++;
     my $name = $self->{file}->filename;
     open my $fh, '>', "$name.new" or die "$name.new: $!\n";
-    print $fh encode_json({ version => $self->{version},
-        mix => $self->{mix} });
+    print $fh "$self->{version}\n",
+        map { join(' ', @$_[0, 1], $_->[2] // ()) . "\n" } @{ $self->{mix} };
     close $fh or die "$name.new: $!\n";
     rename "$name.new", $name or die "$name: $!\n";
     return;
@@ -214,11 +214,11 @@ sub _client ($self, $number) {
 
 sub _take ($self) {
     open my $fh, '<', $self->{file}->filename or die "mix: $!\n";
-    my $all = decode_json(do { local $/; <$fh> });
+    chomp(my ($version, @lines) = <$fh>);
     open my $out, '>', $self->{file}->filename . ".$$" or die "mix: $!\n";
-    print $out $all->{version};
+    print $out $version;
     close $out;
-    return @{ $all->{mix} };
+    return map { [split] } @lines;
 }
 
 sub judge ($sum, $expected, $status) {
