@@ -130,13 +130,15 @@ ngx_http_auth0_m2m_conf_organization(ngx_conf_t *cf, ngx_command_t *cmd,
     org = lcf->orgs->elts;
 
     for (i = 0; i < lcf->orgs->nelts; i++) {
-        n = strspn((const char *) org[i].data + 4,
-                   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                   "0123456789");
+        n = 0;
 
-        if (ngx_strncmp(org[i].data, "org_", 4) != 0
-            || n == 0 || n + 4 != org[i].len || org[i].len > A0_ORG_ID_MAX)
-        {
+        if (ngx_strncmp(org[i].data, "org_", 4) == 0) {
+            n = strspn((const char *) org[i].data + 4,
+                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                       "0123456789");
+        }
+
+        if (n == 0 || n + 4 != org[i].len || org[i].len > A0_ORG_ID_MAX) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid value \"%V\" in \"%V\" directive, it "
                                "must be off, any, or organization ids such as "
