@@ -295,6 +295,8 @@ sub gateway {
         location /tls {
             proxy_ssl_trusted_certificate %%CA%%;
             proxy_ssl_verify on;
+            # nginx would not free the session at its end
+            proxy_ssl_session_reuse off;
             proxy_ssl_name   %%TENANT_DOMAIN%%;
             proxy_pass       %%TENANT_HTTPS%%/.well-known/jwks.json;
         }
