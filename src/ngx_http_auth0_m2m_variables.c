@@ -73,6 +73,13 @@ ngx_http_auth0_m2m_variable_span(ngx_http_request_t *r,
     s = a0_claims_str(ctx->claims,
                       *(const a0_span_t *) ((const char *) ctx->claims + data));
 
+    /* it may become a header or a line of a log */
+
+    if (a0_jwt_text_has_controls(s)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
     ngx_http_auth0_m2m_variable_set(v, s.data, s.len);
 
     return NGX_OK;

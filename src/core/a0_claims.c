@@ -171,12 +171,6 @@ a0_claims_read_strings(const a0_json_t *payload, a0_claims_t *claims)
 
     a0_claims_client_of_sub(claims);
 
-    /* it becomes a variable, and so a header */
-
-    if (a0_jwt_text_has_controls(a0_claims_str(claims, claims->client_id))) {
-        claims->client_id.len = 0;
-    }
-
     return A0_OK;
 }
 

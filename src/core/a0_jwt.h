@@ -61,8 +61,7 @@ typedef struct {
     a0_span_t  permissions;  /* list */
     a0_span_t  org_id;       /* empty when absent or bad */
     a0_span_t  client_id;    /* azp, else client_id, else what stands before
-                                "@clients" at the end of sub; empty when
-                                it has control characters */
+                                "@clients" at the end of sub */
 } a0_claims_t;
 
 
