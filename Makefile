@@ -52,7 +52,8 @@ export TEST_KEY_DIR := $(abspath build/keys)
 step = @printf '== %s\n' '$(1)'
 
 
-.PHONY: help deps build lint unit test fuzz diff cover demo install clean FORCE
+.PHONY: help deps build lint unit test fuzz diff cover soak reliability demo \
+        install clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -62,7 +63,7 @@ help: ## list the targets
 
 deps: ## install the Debian packages that build and test need
 	$(call step,deps)
-	@t/bin/deps build test ship browser \
+	@t/bin/deps build test ship metrics browser \
 	    $(if $(OWN),source) $(if $(VALGRIND),valgrind)
 
 build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
@@ -98,6 +99,22 @@ diff: ## N=1000000 tokens and key sets, against three other libraries
 cover: ## line coverage of src/core by units and fuzz corpora, of src by t/
 	@t/bin/deps build test cover
 	@t/bin/cover $(COVER)
+
+soak: build ## the long form of t/soak_*.t and t/torture.t (SOAK_SECONDS=600)
+	@t/bin/deps build test
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) SOAK_TOKENS=1000000 \
+	    SOAK_RELOADS=1000 TORTURE_MOST=2000 \
+	    prove -v -It/lib $(or $(TESTS),$(wildcard t/soak_*.t) t/torture.t)
+
+reliability: build fuzz-build ## run what has figures; docs/RELIABILITY.md
+	@t/bin/deps build test
+	@rm -f $(BUILD)/reliability.jsonl
+	@t/bin/reliability $(BUILD)/reliability.jsonl docs/RELIABILITY.md
+
+bench: ## costs beside bare nginx, into docs/PERFORMANCE.md; BENCH=--short
+	@t/bin/deps build test bench
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@t/bench/run --bin $(BENCH_DIR) --write docs/PERFORMANCE.md $(BENCH)
 
 demo: ## a tenant, nginx, a token, and the answers; prints each step
 	@$(MAKE) --no-print-directory deps build
@@ -157,6 +174,23 @@ ALL_TESTS := $(shell sed 's/\#.*//' t/valgrind.list)
 else
 ALL_TESTS := $(sort $(wildcard t/*.t)) $(UNITS)
 endif
+
+# What the benchmark runs beside nginx; optimized as Debian's nginx is.
+
+.PHONY: bench
+
+BENCH_DIR    := $(BUILD)/bench
+BENCHES      := $(BENCH_DIR)/mint $(BENCH_DIR)/core
+BENCH_CFLAGS := -O2 -g -Wall -Wextra -Werror -std=c11 \
+                -D_POSIX_C_SOURCE=200809L -Isrc/core
+
+$(BENCH_DIR)/mint: t/bench/mint.c
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_CFLAGS) -o $@ $^ -lcrypto
+
+$(BENCH_DIR)/core: t/bench/core.c $(CORE_SRCS) $(wildcard src/core/*.h)
+	@mkdir -p $(@D)
+	@$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^) $(UNIT_LIBS)
 
 .PHONY: unit-build
 .SECONDARY: $(CORE_OBJS) $(UNITS:=.o)
