@@ -89,11 +89,12 @@ sub client {
     my %url = map { $_ => 'https://127.0.0.1:' . $s->port(uc $_) } @kinds;
 
     return Auth0M2M::Test->new(
-        http   => 'auth0_m2m_zone zone=auth0_m2m:17m;',
+        http   => join('', "auth0_m2m_zone zone=auth0_m2m:17m;\n",
+            map { block($s, $_) } @kinds),
         server => "auth0_m2m_ssl_trusted_certificate $dir/ca.pem;\n"
             . join('', map { <<"END" . key_location($_, $url{$_}) } @kinds),
 location = /proxy/$_ {
-    proxy_pass              $url{$_}/.well-known/jwks.json;
+    proxy_pass              https://proxy_$_/.well-known/jwks.json;
     proxy_ssl_verify        off;
     proxy_ssl_server_name   on;
     proxy_ssl_name          $domain;
@@ -103,6 +104,14 @@ location = /proxy/$_ {
 }
 END
     );
+}
+
+# With a zone nginx keeps the sessions in it, and frees them.
+
+sub block {
+    my ($s, $kind) = @_;
+    my $address = '127.0.0.1:' . $s->port(uc $kind);
+    return "upstream proxy_$kind { zone proxies 4m; server $address; }\n";
 }
 
 sub key_location {
