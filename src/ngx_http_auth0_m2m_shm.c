@@ -11,6 +11,8 @@
 static ngx_uint_t ngx_http_auth0_m2m_shm_key_slots(size_t size);
 static ngx_int_t ngx_http_auth0_m2m_shm_version(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *sh);
+static void ngx_http_auth0_m2m_shm_crowded(ngx_shm_zone_t *zone,
+    ngx_http_auth0_m2m_shared_t *sh);
 static void ngx_http_auth0_m2m_shm_undumped(ngx_shm_zone_t *zone);
 
 
@@ -41,6 +43,29 @@ ngx_http_auth0_m2m_shm_version(ngx_shm_zone_t *zone,
                   &zone->shm.name);
 
     return NGX_ERROR;
+}
+
+
+/* A few give way in a zone that is large enough, where a set is full. */
+
+static void
+ngx_http_auth0_m2m_shm_crowded(ngx_shm_zone_t *zone,
+    ngx_http_auth0_m2m_shared_t *sh)
+{
+    size_t    capacity;
+    uint64_t  evictions;
+
+    capacity = a0_tcache_capacity(sh->tcache);
+    evictions = sh->counters[A0_METRIC_CACHE_EVICTIONS];
+
+    if (evictions == 0 || evictions < capacity) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0,
+                  "zone \"%V\" remembers %uz tokens, too few for its "
+                  "traffic: %uL live ones gave way to others",
+                  &zone->shm.name, capacity, evictions);
 }
 
 
@@ -75,8 +100,14 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     }
 
     if (old) {
+        if (ngx_http_auth0_m2m_shm_version(zone, old) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_auth0_m2m_shm_crowded(zone, old);
         *shared = old;
-        return ngx_http_auth0_m2m_shm_version(zone, old);
+
+        return NGX_OK;
     }
 
     ngx_http_auth0_m2m_shm_undumped(zone);

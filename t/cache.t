@@ -336,7 +336,10 @@ subtest 'more tokens than there is room for' => sub {
         cmp_ok($evictions, '>=', 200 - $capacity, 'some gave way');
     }
 
+    my $warning = qr/zone "small" remembers $capacity tokens, too few/;
     $n->reload;
+    my $told = grep {/$warning/} $n->error_log;
+    is($told, $off ? 0 : 1, 'which the next start tells');
     is_deeply($statuses->(), { 200 => 200 }, 'and by another worker');
     $n->stop;
 };
