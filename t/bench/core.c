@@ -41,6 +41,7 @@ typedef struct {
     a0_str_t             names[2];
     int64_t              now;
     unsigned char       *work;
+    unsigned char       *copy;      /* of the token */
     unsigned char        digest[A0_TCACHE_DIGEST];    /* of jwt.input */
     unsigned char        digests[ENTRIES][A0_TCACHE_DIGEST];
     unsigned             entries;
@@ -62,6 +63,16 @@ static int
 alive(uint32_t pid)
 {
     return pid != 0;
+}
+
+
+static int
+do_compare(unsigned long i)
+{
+    bench.copy[i % bench.token.len] ^= 1;    /* nothing is known beforehand */
+    bench.copy[i % bench.token.len] ^= 1;
+
+    return memcmp(bench.copy, bench.token.data, bench.token.len) == 0;
 }
 
 
@@ -154,6 +165,7 @@ static const struct {
     unsigned long   count;
     unsigned        entries;
 } parts[] = {
+    { "compare", do_compare, 1000000, 1 },
     { "sha256", do_digest, 100000, 1 },
     { "rsa", do_rsa, 3000, 1 },
     { "parse", do_parse, 10000, 1 },
@@ -317,10 +329,13 @@ main(int argc, char **argv)
     }
 
     bench.work = malloc(a0_jwt_work_size(bench.token.len));
+    bench.copy = malloc(bench.token.len);
 
-    if (bench.work == NULL) {
+    if (bench.work == NULL || bench.copy == NULL) {
         fail("no memory");
     }
+
+    memcpy(bench.copy, bench.token.data, bench.token.len);
 
     prepare_key(argv[2]);
     prepare_cache();

@@ -2,7 +2,7 @@
 /*
  * mint KEY COUNT HEADER PAYLOAD : prints COUNT RS256 tokens, one a line, with
  * nothing but OpenSSL.  HEADER and PAYLOAD are JSON; every '#' in the payload
- * is replaced with a number of ten digits.
+ * is replaced with ten digits that are the token's own.
  */
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ number(char *out, const char *payload, unsigned long i)
 
     for ( /* void */ ; *payload != '\0'; payload++) {
         if (*payload == '#') {
-            p += sprintf(p, "%010lu", i);
+            p += sprintf(p, "%010lu", i * 2654435761UL % 10000000000UL);
 
         } else {
             *p++ = *payload;
