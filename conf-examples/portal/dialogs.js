@@ -83,7 +83,16 @@ export function ask(dialog, { about, send, follow }) {
       }
     });
     /* a browser may insist on closing; not while a secret is on its way */
-    on(dialog, 'close', () => busy ? dialog.showModal() : leave(null));
+    on(dialog, 'close', () => {
+      if (dialog.open) {
+        return;                         /* told late of the time before */
+      }
+      if (busy) {
+        dialog.showModal();
+      } else {
+        leave(null);
+      }
+    });
     dialog.showModal();
   });
 }
@@ -134,7 +143,7 @@ export function showSecret(issued, config, title) {
 
     $('#secret-close').addEventListener('click', leave, { signal });
     dialog.addEventListener('cancel', leave, { signal });
-    dialog.addEventListener('close', wipe, { signal });
+    dialog.addEventListener('close', () => dialog.open || wipe(), { signal });
     addEventListener('pagehide', wipe, { signal });
     dialog.showModal();
   });
