@@ -175,16 +175,18 @@ sub verdicts {
 sub said {
     my ($s, @kinds) = @_;
     my %port = map { $s->port(uc $_) => $_ } @kinds;
-    my %asked;
+    my (%asked, $resumed);
 
     open my $in, '<', $s->path('tls.log') or die "tls.log: $!\n";
     while (<$in>) {
+        $resumed++ if / r "/;
         my ($port, $rest) = /^(\d+) (.*) "auth0-m2m-nginx"$/ or next;
         $asked{ $port{$port} }{ $rest }++ if $port{$port};
     }
     close $in;
     unlink $s->path('tls.log');
 
+    ok($resumed, 'the proxy locations resume sessions');
     is($asked{$_}, undef, "$_: nothing was sent") for @bad;
 
     for my $kind (sort @good) {
