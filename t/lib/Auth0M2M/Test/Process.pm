@@ -80,6 +80,10 @@ sub set_env {
     $ENV{UBSAN_OPTIONS} = join ':', grep {defined} $ENV{UBSAN_OPTIONS},
         'print_stacktrace=1';
 
+    my $leaks = ($self->{suppressions} // '') =~ s/valgrind/lsan/r;
+    $ENV{LSAN_OPTIONS} = "suppressions=$leaks:print_suppressions=0"
+        if -e $leaks;
+
     for my $name (keys %$env) {
         if (defined $env->{$name}) {
             $ENV{$name} = $env->{$name};
