@@ -4,7 +4,7 @@
 
 import * as auth from './auth.js';
 import { keysApi } from './keys.js';
-import { card } from './card.js';
+import { card, time } from './card.js';
 import { ask, showSecret } from './dialogs.js';
 import { $, announce, copy, showProblem } from './dom.js';
 import { Problem } from './problems.js';
@@ -95,7 +95,7 @@ async function refresh() {
 
   try {
     const answer = await api.list();
-    keys = answer.keys;
+    keys = answer.keys.sort((a, b) => age(a) - age(b));
     quota(answer.quota);
     draw();
   } catch (problem) {
@@ -105,6 +105,9 @@ async function refresh() {
     $('#list').removeAttribute('aria-busy');
   }
 }
+
+/* For sorting: the newest comes first, whatever the gateway's order. */
+const age = (key) => -(time(key.created_at) ?? Infinity);
 
 function draw() {
   $('#list').replaceChildren(...keys.map((key) => card(key, {

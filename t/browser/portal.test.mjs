@@ -155,9 +155,10 @@ async function shot(name) {
     const { width } = page.viewportSize();
     const dark = await page.evaluate(() =>
       matchMedia('(prefers-color-scheme: dark)').matches);
-    await page.screenshot({ path:
-      `${SHOTS}/${REAL ? 'nginx' : 'fake'}-${name}-${width}-${dark ? 'dark' : 'light'}.png`,
-    animations: 'disabled' });
+    const parts = [REAL ? 'nginx' : 'fake', name, width,
+      dark ? 'dark' : 'light'];
+    await page.screenshot({ path: `${SHOTS}/${parts.join('-')}.png`,
+      animations: 'disabled' });
   }
 }
 
@@ -532,6 +533,18 @@ test('text is text', once, async () => {
   assert.equal((await cards())[1], 'Unnamed credential');
   assert.match(await page.locator('[data-key=b] time').textContent(), /2025/);
   assert.ok(await button('Create credential').isDisabled());
+});
+
+test('the newest comes first', once, async () => {
+  await list();
+  await page.route('**/keys', (route) => route.fulfill({ json: {
+    quota: { max: 9, used: 4 }, keys: [['old', '2025-03-01T00:00:00Z'],
+      ['new', '2026-01-02T00:00:00.000Z'], ['undated', null],
+      ['older', 1700000000]].map(([name, created_at]) =>
+      ({ client_id: name, name, created_at })) } }));
+  await page.reload();
+  await page.getByText('4 of 9 in use').waitFor();
+  assert.deepEqual(await cards(), ['undated', 'new', 'old', 'older']);
 });
 
 test('served with the documented policy, nothing inline', async () => {
