@@ -10,6 +10,7 @@
 #   TESTS="t/a.t"    only these tests
 #   T=jwt TIME=60    `fuzz`: this target only; seconds for each
 #   N=1000000        `diff`: how many tokens and key sets
+#   SUITES="sid"     `matrix`: these Debian suites
 #   JOBS=2           at once
 
 SHELL := /bin/bash
@@ -53,7 +54,7 @@ step = @printf '== %s\n' '$(1)'
 
 
 .PHONY: help deps build lint unit test fuzz diff cover soak reliability demo \
-        install clean FORCE
+        install deb deb-test matrix matrix-row clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -123,6 +124,19 @@ demo: ## a tenant, nginx, a token, and the answers; prints each step
 install: build ## install the module (DESTDIR honoured)
 	@t/bin/install-module $(MODULE)
 
+deb: ## build/deb/*.deb, the package for Debian 12
+	@t/bin/deps build package
+	@$(MAKE) --no-print-directory $(DEB)/built
+	@ls $(DEB)/*.deb
+
+deb-test: deb ## lintian, and the package in a fresh Debian 12
+	@t/bin/deps root lintian
+	@prove -v t/deb.t
+
+matrix: ## the tests with the nginx and libjwt of SUITES of Debian
+	@t/bin/deps root
+	@t/bin/matrix $(abspath build)/matrix $(or $(SUITES),bookworm trixie sid)
+
 clean: ## remove what was built
 	rm -rf build
 	$(if $(wildcard $(BUILD)/params),rm -rf $(BUILD))
@@ -154,6 +168,23 @@ $(MODULE): $(TREE)/objs/Makefile FORCE
 	    $(if $(NGINX_SRC),,modules)
 	@cmp -s $(TREE)/objs/$(@F) $@ || cp $(TREE)/objs/$(@F) $@
 endif
+
+
+# The package, and the tests of a row of the matrix.
+
+DEB          := $(abspath build)/deb
+DEB_SOURCES  := LICENSE README.md config t/bin/deb \
+                $(shell find conf-examples debian docs src -type f \
+                    -not -path '*/node_modules/*')
+MATRIX_TESTS := $(filter-out $(wildcard $(shell sed 's/\#.*//' \
+                    t/matrix.skip)),$(wildcard t/*.t))
+
+$(DEB)/built: $(DEB_SOURCES)
+	@t/bin/deb $(DEB)
+	@touch $@
+
+matrix-row: build unit-build
+	@prove -j$(JOBS) -It/lib $(sort $(MATRIX_TESTS)) $(UNITS)
 
 
 # Unit tests: the core alone, without nginx's headers, one program per

@@ -2,6 +2,7 @@ package Auth0M2M::Test::Conf;
 
 use strict;
 use warnings;
+use feature 'state';
 
 =head1 NAME
 
@@ -16,6 +17,9 @@ Auth0M2M::Test::Conf - the text of an nginx.conf that stays in one folder
                  value or dies
     expand($text, $macro)
 
+HTTP/2 is written as C<listen ... http2>; an nginx that has the directive
+C<http2>, 1.25.1 and later, gets that instead, on the same line.
+
 =cut
 
 my @temp_paths = qw(client_body proxy fastcgi uwsgi scgi);
@@ -24,7 +28,20 @@ sub build {
     my ($o, $env, $macro) = @_;
     my $text = join '', _main($o, $env), _events($o), _http($o, $env);
 
-    return expand($text, $macro);
+    $text = expand($text, $macro);
+    $text =~ s/(\blisten\s[^;]*?)\s+http2\s*;/$1; http2 on;/g
+        if _has_http2_directive();
+
+    return $text;
+}
+
+sub _has_http2_directive {
+    my $binary = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+    state $version = `$binary -v 2>&1`;
+    my ($minor, $patch) = $version =~ m{nginx/1\.(\d+)\.(\d+)}
+        or die "$binary shows no version: $version\n";
+
+    return $minor * 1000 + $patch >= 25001;
 }
 
 sub expand {
