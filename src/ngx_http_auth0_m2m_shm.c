@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_auth0_m2m_shm_version(ngx_shm_zone_t *zone,
 static void ngx_http_auth0_m2m_shm_crowded(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *sh);
 static void ngx_http_auth0_m2m_shm_undumped(ngx_shm_zone_t *zone);
+static ngx_int_t ngx_http_auth0_m2m_shm_layout(
+    ngx_http_auth0_m2m_shared_t *sh, size_t size, ngx_slab_pool_t *shpool);
 
 
 /* A quarter of the zone holds keys, at least two sets of them. */
@@ -84,11 +86,45 @@ ngx_http_auth0_m2m_shm_undumped(ngx_shm_zone_t *zone)
 }
 
 
+/* Key sets, tables, and what is left remembers tokens. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_shm_layout(ngx_http_auth0_m2m_shared_t *sh, size_t size,
+    ngx_slab_pool_t *shpool)
+{
+    size_t   used;
+    u_char  *p;
+
+    p = (u_char *) sh;
+
+    sh->version = NGX_HTTP_AUTH0_M2M_SHM_VERSION;
+    sh->shpool = shpool;
+    sh->size = size;
+    sh->nkeys = ngx_http_auth0_m2m_shm_key_slots(size);
+
+    used = offsetof(ngx_http_auth0_m2m_shared_t, keys)
+           + sh->nkeys * sizeof(ngx_http_auth0_m2m_keys_t);
+    used = ngx_align(used, 64);
+
+    sh->tables = (ngx_http_auth0_m2m_tables_t *) (p + used);
+
+    if (ngx_http_auth0_m2m_tables_init(sh->tables, size, shpool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    used = ngx_align(used + ngx_http_auth0_m2m_tables_size(size), 64);
+
+    sh->tcache = a0_tcache_init(p + used, size - used);
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *old, ngx_http_auth0_m2m_shared_t **shared)
 {
-    size_t                        size, used;
+    size_t                        size;
     u_char                       *p;
     ngx_slab_pool_t              *shpool;
     ngx_http_auth0_m2m_shared_t  *sh;
@@ -122,28 +158,11 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
 
     sh = (ngx_http_auth0_m2m_shared_t *) p;
 
-    sh->version = NGX_HTTP_AUTH0_M2M_SHM_VERSION;
-    sh->shpool = shpool;
-    sh->size = size;
-    sh->nkeys = ngx_http_auth0_m2m_shm_key_slots(size);
-
-    used = offsetof(ngx_http_auth0_m2m_shared_t, keys)
-           + sh->nkeys * sizeof(ngx_http_auth0_m2m_keys_t);
-    used = ngx_align(used, 64);
-
-    sh->tables = (ngx_http_auth0_m2m_tables_t *) (p + used);
-
-    if (ngx_http_auth0_m2m_tables_init(sh->tables, size, shpool) != NGX_OK) {
+    if (ngx_http_auth0_m2m_shm_layout(sh, size, shpool) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "auth0_m2m: OpenSSL has no random numbers");
         return NGX_ERROR;
     }
-
-    used = ngx_align(used + ngx_http_auth0_m2m_tables_size(size), 64);
-
-    /* what is left remembers tokens */
-
-    sh->tcache = a0_tcache_init(p + used, size - used);
 
     shpool->data = sh;
     *shared = sh;

@@ -67,6 +67,10 @@ check_globals() {
     gcc "${flags[@]}" -fno-pie -c -o "$o" "$1"
     data=$(nm "$o" | grep -E ' [BbCcDdGgSs] ')
     rm -f "$o"
+
+    # how the JSON library asks for memory is a matter of the whole process
+
+    [ "$1" != src/core/a0_json.c ] || data=$(grep -v a0_json_ <<< "$data")
     [ -z "$data" ] || { echo "$1: writable data: $data"; return 1; }
 }
 
