@@ -54,7 +54,7 @@ step = @printf '== %s\n' '$(1)'
 
 
 .PHONY: help deps build lint unit test fuzz diff cover soak reliability demo \
-        install deb deb-test matrix matrix-row clean FORCE
+        install deb matrix matrix-row clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -64,7 +64,7 @@ help: ## list the targets
 
 deps: ## install the Debian packages that build and test need
 	$(call step,deps)
-	@t/bin/deps build test ship metrics browser \
+	@t/bin/deps build test ship metrics browser package lintian root \
 	    $(if $(OWN),source) $(if $(VALGRIND),valgrind)
 
 build: $(MODULE) ## build the module (BUILD/ngx_http_auth0_m2m_module.so)
@@ -128,10 +128,6 @@ deb: ## build/deb/*.deb, the package for Debian 12
 	@t/bin/deps build package
 	@$(MAKE) --no-print-directory $(DEB)/built
 	@ls $(DEB)/*.deb
-
-deb-test: deb ## lintian, and the package in a fresh Debian 12
-	@t/bin/deps root lintian
-	@prove -v t/deb.t
 
 matrix: ## the tests with the nginx and libjwt of SUITES of Debian
 	@t/bin/deps root
