@@ -102,11 +102,49 @@ leave(uintptr_t function, uintptr_t code)
 }
 
 
+/* n single steps, counted from the moment that the process owns the lock if it
+ * takes it; *word becomes the lock's address. */
+
+static long
+walk(long steps, uintptr_t lock, uintptr_t *word)
+{
+    int                      held;
+    long                     i, bound;
+    struct user_regs_struct  regs;
+
+    held = 0;
+    *word = 0;
+    bound = 100000;
+
+    for (i = 0; i < steps && bound > 0 && trapped(PTRACE_SINGLESTEP); bound--) {
+
+        if (*word == 0) {
+            (void) ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+
+            if (regs.rip == lock) {
+                *word = peek(regs.rdi);     /* ngx_shmtx_t begins with it */
+                i = 0;
+                continue;
+            }
+
+        } else if (!held) {
+            held = ((pid_t) peek(*word) == pid);
+            i = 0;
+            continue;
+        }
+
+        i++;
+    }
+
+    return i;
+}
+
+
 int
 main(int argc, char **argv)
 {
     int                      status, held;
-    long                     i, steps, bound;
+    long                     i, steps;
     uintptr_t                function, lock, code, word;
     struct sigaction         sa = { .sa_handler = late };
     struct user_regs_struct  regs;
@@ -144,33 +182,7 @@ main(int argc, char **argv)
     regs.rip = function;
     (void) ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 
-    word = 0;
-    held = 0;
-    bound = 100000;
-
-    for (i = 0; i < steps && bound > 0 && trapped(PTRACE_SINGLESTEP); bound--) {
-
-        if (word == 0) {
-            (void) ptrace(PTRACE_GETREGS, pid, NULL, &regs);
-
-            if (regs.rip == lock) {
-                word = peek(regs.rdi);      /* ngx_shmtx_t begins with it */
-                i = 0;
-                continue;
-            }
-
-        } else if (!held) {
-
-            /* steps count from the moment that it owns the lock */
-
-            held = ((pid_t) peek(word) == pid);
-            i = 0;
-            continue;
-        }
-
-        i++;
-    }
-
+    i = walk(steps, lock, &word);
     held = word && (pid_t) peek(word) == pid;
 
     (void) kill(pid, SIGKILL);
