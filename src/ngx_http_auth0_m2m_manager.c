@@ -382,7 +382,7 @@ ngx_http_auth0_m2m_manager_clean(ngx_http_auth0_m2m_manager_t *manager)
     ngx_uint_t                   slot;
     ngx_http_auth0_m2m_orphan_t  orphan;
 
-    if (ngx_http_auth0_m2m_orphan_count(manager->tables) == 0
+    if (ngx_http_auth0_m2m_orphan_count(manager->tables, ngx_time()) == 0
         || ngx_http_auth0_m2m_orphan_take(manager->tables, manager->id,
                                           ngx_time(), ngx_current_msec,
                                           NGX_HTTP_AUTH0_M2M_CLEAN_HOLD,

@@ -312,15 +312,21 @@ ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
 }
 
 
+/* Without the lock: a number for people, and a reason to take it. */
+
 ngx_uint_t
-ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t)
+ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t,
+    int64_t seconds)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t                  i, n;
+    ngx_http_auth0_m2m_ring_t  *e;
 
     n = 0;
 
     for (i = 0; i < t->n; i++) {
-        n += t->ring[i].used;
+        e = &t->ring[i];
+        n += e->used && (e->orphan.tries || seconds >= e->orphan.due)
+             && !ngx_http_auth0_m2m_orphan_lives(e, seconds);
     }
 
     return n;

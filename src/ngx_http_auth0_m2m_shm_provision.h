@@ -154,7 +154,8 @@ ngx_uint_t ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
  * is dead.  An entry that is in it already (same kind and id) is renewed.
  * take: the next entry that is due and that nobody holds, held for ms;
  * NGX_DECLINED: none.  done: cleaned (forget it), or not: again after retry
- * seconds.
+ * seconds.  count: those that should be gone; not what is to go later, nor what
+ * a saga still works on.
  */
 ngx_int_t ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
     const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine);
@@ -165,7 +166,8 @@ void ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t slot, ngx_uint_t cleaned, int64_t seconds, ngx_int_t retry);
 void ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
     a0_ring_e kind, a0_str_t id);
-ngx_uint_t ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t);
+ngx_uint_t ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t,
+    int64_t seconds);
 
 
 #pragma GCC visibility pop

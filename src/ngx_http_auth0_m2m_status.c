@@ -138,7 +138,7 @@ ngx_http_auth0_m2m_status_gauges(ngx_http_auth0_m2m_shared_t *shared,
     gauges[A0_GAUGE_LEASES] = ngx_http_auth0_m2m_lease_count(tables,
                                                             ngx_current_msec);
     gauges[A0_GAUGE_ORPHANS_PENDING] =
-                                     ngx_http_auth0_m2m_orphan_count(tables);
+                           ngx_http_auth0_m2m_orphan_count(tables, ngx_time());
     gauges[A0_GAUGE_REVOKED_CLIENTS] =
                           ngx_http_auth0_m2m_revoked_count(tables, ngx_time());
     gauges[A0_GAUGE_ZONE_SIZE] = ngx_http_auth0_m2m_shm_size(shared);

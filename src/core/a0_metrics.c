@@ -166,7 +166,7 @@ const a0_metric_t  a0_metric_table[] = {
       "Time since the key set was fetched; absent for keys from a file.",
       A0_FROM_KEY_SETS, A0_FIELD_AGE, { NULL } },
 
-    { "key_set_generation", "How often the keys changed.",
+    { "key_set_generation", "Another number whenever the keys changed.",
       A0_FROM_KEY_SETS, A0_FIELD_GENERATION, { NULL } },
 
     { "key_set_failures", "Fetches that failed since the last good one.",
@@ -188,7 +188,7 @@ const a0_metric_t  a0_metric_table[] = {
     { "provision_leases", "Users whose provisioning runs now.",
       A0_FROM_GAUGES, A0_GAUGE_LEASES, { NULL } },
 
-    { "orphans_pending", "Credentials that wait for being cleaned up.",
+    { "orphans_pending", "Credentials that should have been cleaned up by now.",
       A0_FROM_GAUGES, A0_GAUGE_ORPHANS_PENDING, { NULL } },
 
     { "orphans_given_up",
