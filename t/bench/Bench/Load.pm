@@ -22,8 +22,8 @@ sub run {
     my (%o) = @_;
     my $before = _cpu(@{ $o{pids} });
     my @command = ('taskset', '-c', $o{cpus} // '1', 'wrk', '-t', 1,
-        '-c', $o{connections}, '-d', "$o{seconds}s", '-s', $o{script},
-        $o{url}, '--', grep {defined} $o{tokens});
+        '-c', $o{connections}, '-d', "$o{seconds}s", '--timeout', '20s',
+        '-s', $o{script}, $o{url}, '--', grep {defined} $o{tokens});
 
     open my $in, '-|', @command or die "wrk: $!\n";
     my @output = <$in>;

@@ -133,12 +133,16 @@ sub again {
     my $i    = $instances{$name};
     my $old  = delete $self->{instances}{$name};
     my $size = $i->{workers} // 1;
+    my $http = "${common}auth0_m2m_zone zone=bench:$i->{zone};\n";
+
+    # without reuseport one worker might take all connections
+
+    my $server = "server {\nlisten 127.0.0.1:%%PORT%% reuseport;\n$own}\n";
 
     $old->stop if $old;
     $self->{instances}{$name} = $self->_start($size == 1 ? '01' : '01 10',
         workers => $size,
-        http    => "${common}auth0_m2m_zone zone=bench:$i->{zone};\n",
-        server  => $own,
+        http    => "$http$server",
     );
     return;
 }
