@@ -101,6 +101,11 @@ ngx_http_auth0_m2m_exchange_finished(ngx_http_request_t *r, void *data,
     if (!x->finished) {
         x->finished = 1;
         x->rc = rc;
+
+        if (rc == NGX_HTTP_BAD_GATEWAY) {
+            ngx_http_auth0_m2m_reader_closed(&x->reader);
+        }
+
         ngx_post_event(&x->step, &ngx_posted_events);
     }
 
@@ -118,6 +123,8 @@ ngx_http_auth0_m2m_exchange_deadline(ngx_event_t *ev)
     x = ngx_http_auth0_m2m_exchange(c);
 
     if (!x->finished) {
+        x->log.log_level = ngx_cycle->log->log_level;
+
         if (!x->reader.quiet) {
             ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
                           "tenant did not answer within %M ms", x->timeout);

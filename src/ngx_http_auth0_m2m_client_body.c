@@ -29,6 +29,11 @@
 
 static ngx_int_t ngx_http_auth0_m2m_reader_chunks(
     ngx_http_auth0_m2m_reader_t *reader, ngx_http_request_t *r, ngx_buf_t *b);
+static ngx_int_t ngx_http_auth0_m2m_reader_rest(
+    ngx_http_auth0_m2m_reader_t *reader, ngx_http_request_t *r, ngx_buf_t *b);
+static ngx_int_t ngx_http_auth0_m2m_reader_add(
+    ngx_http_auth0_m2m_reader_t *reader, ngx_http_request_t *r, ngx_buf_t *b,
+    off_t size);
 static ngx_int_t ngx_http_auth0_m2m_reader_reserve(
     ngx_http_auth0_m2m_reader_t *reader, size_t size);
 static void ngx_http_auth0_m2m_reader_take(
@@ -63,9 +68,8 @@ ngx_http_auth0_m2m_reader_frame(ngx_http_auth0_m2m_reader_t *reader,
     }
 
     if (reader->length == -1) {
-        return ngx_http_auth0_m2m_reader_fail(reader, r,
-                                     NGX_HTTP_AUTH0_M2M_REPLY_RESET,
-                                     "did not say how long its answer is");
+        reader->to_close = 1;
+        return NGX_OK;
     }
 
     if (reader->length > NGX_HTTP_AUTH0_M2M_BODY_MAX) {
@@ -92,6 +96,10 @@ ngx_http_auth0_m2m_reader_body(ngx_http_auth0_m2m_reader_t *reader,
 {
     if (reader->chunked) {
         return ngx_http_auth0_m2m_reader_chunks(reader, r, b);
+    }
+
+    if (reader->to_close) {
+        return ngx_http_auth0_m2m_reader_rest(reader, r, b);
     }
 
     ngx_http_auth0_m2m_reader_take(reader, b,
@@ -147,17 +155,59 @@ ngx_http_auth0_m2m_reader_chunks(ngx_http_auth0_m2m_reader_t *reader,
 
         size = ngx_min(reader->chunks.size, b->last - b->pos);
 
-        if (ngx_http_auth0_m2m_reader_reserve(reader, body->len + size)
-            != NGX_OK)
-        {
-            return ngx_http_auth0_m2m_reader_fail(reader, r,
-                                     NGX_HTTP_AUTH0_M2M_REPLY_INTERNAL,
-                                     "sent an answer there is no memory for");
+        if (ngx_http_auth0_m2m_reader_add(reader, r, b, size) != NGX_AGAIN) {
+            return NGX_OK;
         }
 
-        ngx_http_auth0_m2m_reader_take(reader, b, size);
         reader->chunks.size -= size;
     }
+}
+
+
+static ngx_int_t
+ngx_http_auth0_m2m_reader_rest(ngx_http_auth0_m2m_reader_t *reader,
+    ngx_http_request_t *r, ngx_buf_t *b)
+{
+    off_t  size;
+
+    size = b->last - b->pos;
+
+    if (size > NGX_HTTP_AUTH0_M2M_BODY_MAX - (off_t) reader->reply.body.len) {
+        return ngx_http_auth0_m2m_reader_fail(reader, r,
+                                         NGX_HTTP_AUTH0_M2M_REPLY_TOO_LARGE,
+                                         "sent too large an answer");
+    }
+
+    return ngx_http_auth0_m2m_reader_add(reader, r, b, size);
+}
+
+
+void
+ngx_http_auth0_m2m_reader_closed(ngx_http_auth0_m2m_reader_t *reader)
+{
+    if (reader->to_close && !reader->ended) {
+        (void) ngx_http_auth0_m2m_reader_done(reader);
+    }
+}
+
+
+/* NGX_AGAIN: added, more may come. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_reader_add(ngx_http_auth0_m2m_reader_t *reader,
+    ngx_http_request_t *r, ngx_buf_t *b, off_t size)
+{
+    if (ngx_http_auth0_m2m_reader_reserve(reader, reader->reply.body.len + size)
+        != NGX_OK)
+    {
+        return ngx_http_auth0_m2m_reader_fail(reader, r,
+                                     NGX_HTTP_AUTH0_M2M_REPLY_INTERNAL,
+                                     "sent an answer there is no memory for");
+    }
+
+    ngx_http_auth0_m2m_reader_take(reader, b, size);
+
+    return NGX_AGAIN;
 }
 
 
@@ -177,7 +227,7 @@ ngx_http_auth0_m2m_reader_reserve(ngx_http_auth0_m2m_reader_t *reader,
         return NGX_OK;
     }
 
-    if (reader->chunked) {
+    if (reader->length == -1) {
         size = ngx_max(size, 2 * reader->size);
         size = ngx_max(size, NGX_HTTP_AUTH0_M2M_BODY_STEP);
         size = ngx_min(size, NGX_HTTP_AUTH0_M2M_BODY_MAX);

@@ -264,6 +264,7 @@ ngx_http_auth0_m2m_reader_clear(ngx_http_auth0_m2m_reader_t *reader)
 
     reader->length = -1;
     reader->chunked = 0;
+    reader->to_close = 0;
     reader->in_headers = 0;
 
     reply = &reader->reply;

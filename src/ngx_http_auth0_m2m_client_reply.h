@@ -36,6 +36,7 @@ typedef struct {
     unsigned                       in_headers:1;
     unsigned                       in_body:1;
     unsigned                       chunked:1;
+    unsigned                       to_close:1; /* ends with the connection */
     unsigned                       ended:1;
     unsigned                       secret:1;  /* cleanse what is given up */
     unsigned                       quiet:1;   /* failures are not logged */
@@ -67,9 +68,9 @@ ngx_int_t ngx_http_auth0_m2m_reader_fail(ngx_http_auth0_m2m_reader_t *reader,
     const char *text);
 
 /*
- * Begins the body.  Where it ends, RFC 9112 s6.3; one that ends with the
- * connection cannot be told from a truncated one and is not accepted (Auth0
- * always frames its answers).
+ * Begins the body.  Where it ends, RFC 9112 s6.3.  One that ends with the
+ * connection (`to_close`) cannot be told from a truncated one here; who asked
+ * finds out, since a part of a JSON array or object is none.
  */
 ngx_int_t ngx_http_auth0_m2m_reader_frame(
     ngx_http_auth0_m2m_reader_t *reader, ngx_http_request_t *r);
@@ -78,6 +79,10 @@ ngx_int_t ngx_http_auth0_m2m_reader_frame(
 
 ngx_int_t ngx_http_auth0_m2m_reader_body(ngx_http_auth0_m2m_reader_t *reader,
     ngx_http_request_t *r, ngx_buf_t *b);
+
+/* The connection is gone, whatever the reason: that may be the end. */
+
+void ngx_http_auth0_m2m_reader_closed(ngx_http_auth0_m2m_reader_t *reader);
 
 /* Status line and headers as before them. */
 

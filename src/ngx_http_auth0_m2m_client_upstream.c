@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_auth0_m2m_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_auth0_m2m_reinit_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_auth0_m2m_process_header(ngx_http_request_t *r);
+static void ngx_http_auth0_m2m_exchange_to_close(
+    ngx_http_auth0_m2m_exchange_t *x);
 static void ngx_http_auth0_m2m_abort_request(ngx_http_request_t *r);
 static void ngx_http_auth0_m2m_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
@@ -315,7 +317,28 @@ ngx_http_auth0_m2m_process_header(ngx_http_request_t *r)
 
     rc = ngx_http_auth0_m2m_reader_read(&x->reader, r, &u->buffer);
 
-    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_ERROR;
+    if (rc != NGX_AGAIN) {
+        return NGX_ERROR;
+    }
+
+    if (x->reader.to_close) {
+        ngx_http_auth0_m2m_exchange_to_close(x);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * nginx will take the end of the body for an error, since for it the header
+ * still comes in: no other address is asked then, and the log is not told.
+ */
+
+static void
+ngx_http_auth0_m2m_exchange_to_close(ngx_http_auth0_m2m_exchange_t *x)
+{
+    x->conf.next_upstream = 0;
+    x->log.log_level = ngx_min(x->log.log_level, NGX_LOG_CRIT);
 }
 
 
