@@ -32,6 +32,12 @@ my $n = Auth0M2M::Guard->new(
             auth0_m2m_audience https://one/ https://two/;
             %%PASS%%
         }
+
+        location /lenient {
+            auth0_m2m        on;
+            auth0_m2m_leeway 5m;
+            %%PASS%%
+        }
 CONF
 );
 
@@ -242,7 +248,6 @@ my @good = (
     ['E11 nbf now',           { nbf => $now }],
     ['E11 nbf past',          { nbf => 1 }],
     ['E12 no iat',            { iat => undef }],
-    ['E12 iat after exp',     { iat => $now, exp => $now - 2 }],
     ['E13 100 days',          { exp => $now + 8_640_000 }],
     ['E14 no sub',            { sub => undef }],
     ['E14 an agent as sub',   { sub => 'agt_0123' }],
@@ -256,6 +261,9 @@ my @good = (
 
 $n->accepts("$_->[0]: accepted", '/', { org_id => 'org_a', %{ $_->[1] } })
     for @good;
+
+$n->accepts('E12 iat after exp, both within the leeway', '/lenient',
+    { org_id => 'org_a', iat => $now, exp => $now - 2 });
 
 $n->accepts("E4 $_ is one of two", '/two', { aud => $_ })
     for 'https://one/', 'https://two/';
