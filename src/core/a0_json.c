@@ -10,15 +10,16 @@
 /*
  * The library's lexer goes on when memory for a string runs out, with bytes
  * missing: another audience or organization might come of it.  So failures are
- * noted below it, where it asks for memory.
+ * noted below it, where it asks for memory.  It asks us while it parses only:
+ * others in the process use it too, and may outlive this code.
  */
 
 static void *a0_json_malloc(size_t size);
-static void a0_json_watch(void);
+static json_t *a0_json_load(a0_str_t text, json_error_t *error);
 
 
 static _Thread_local int            a0_json_starved;
-static _Thread_local json_malloc_t  a0_json_lower = malloc;
+static _Thread_local json_malloc_t  a0_json_lower;
 
 
 static void *
@@ -36,29 +37,31 @@ a0_json_malloc(size_t size)
 }
 
 
-/* Whatever it asked until now is asked by us. */
-
-static void
-a0_json_watch(void)
+static json_t *
+a0_json_load(a0_str_t text, json_error_t *error)
 {
-    json_free_t    release;
-    json_malloc_t  ask;
+    size_t       flags;
+    json_t      *root;
+    json_free_t  release;
+
+    flags = JSON_REJECT_DUPLICATES|JSON_DECODE_ANY|JSON_DECODE_INT_AS_REAL;
 
     a0_json_starved = 0;
 
-    json_get_alloc_funcs(&ask, &release);
+    json_get_alloc_funcs(&a0_json_lower, &release);
+    json_set_alloc_funcs(a0_json_malloc, release);
 
-    if (ask != a0_json_malloc) {
-        a0_json_lower = ask;
-        json_set_alloc_funcs(a0_json_malloc, release);
-    }
+    root = json_loadb((const char *) text.data, text.len, flags, error);
+
+    json_set_alloc_funcs(a0_json_lower, release);
+
+    return root;
 }
 
 
 a0_err_t
 a0_json_parse(a0_str_t text, size_t max, a0_json_t **json)
 {
-    size_t         flags;
     json_t        *root;
     json_error_t   error;
 
@@ -76,11 +79,7 @@ a0_json_parse(a0_str_t text, size_t max, a0_json_t **json)
 
     memset(&error, 0, sizeof(json_error_t));
 
-    flags = JSON_REJECT_DUPLICATES|JSON_DECODE_ANY|JSON_DECODE_INT_AS_REAL;
-
-    a0_json_watch();
-
-    root = json_loadb((const char *) text.data, text.len, flags, &error);
+    root = a0_json_load(text, &error);
 
     if (a0_json_starved) {
         json_decref(root);

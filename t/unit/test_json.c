@@ -349,6 +349,38 @@ test_memory(void)
 }
 
 
+/* Whatever else in the process uses the library keeps its allocator. */
+
+static void
+test_hooks(void)
+{
+    size_t         i;
+    a0_json_t     *json;
+    json_free_t    release;
+    json_malloc_t  ask;
+
+    static const struct {
+        const char  *text;
+        a0_err_t     err;
+    } rows[] = {
+        { "{\"a\":1}", A0_OK },
+        { "{\"a\":", A0_ERR_MALFORMED }
+    };
+
+    for (i = 0; i < 2; i++) {
+        unit_case(rows[i].text);
+        json = NULL;
+        CHECK_EQ_INT(a0_json_parse(str(rows[i].text), MAX, &json),
+                     rows[i].err);
+        a0_json_free(json);
+
+        json_get_alloc_funcs(&ask, &release);
+        CHECK(ask == scarce_malloc);
+        CHECK(release == free);
+    }
+}
+
+
 int
 main(void)
 {
@@ -361,6 +393,7 @@ main(void)
     test_types();
     test_numbers();
     test_memory();
+    test_hooks();
 
     return unit_done();
 }
