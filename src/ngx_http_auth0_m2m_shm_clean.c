@@ -5,17 +5,20 @@
 #define NGX_HTTP_AUTH0_M2M_SAGA_LIFE  300    /* seconds */
 
 
-/* The worker's copy of the revoked clients, taken at `seen`. */
+/* The worker's copy of the revoked clients, taken at `seen` and sorted.  Pages
+ * that are not used are never there. */
 
 typedef struct {
     ngx_atomic_uint_t              seen;
     ngx_uint_t                     n;
-    ngx_http_auth0_m2m_revoked_t  *elts;
+    ngx_http_auth0_m2m_revoked_t   elts[NGX_HTTP_AUTH0_M2M_TABLE_MAX];
 } ngx_http_auth0_m2m_revoked_copy_t;
 
 
-static ngx_int_t ngx_http_auth0_m2m_revoked_sync(
-    ngx_http_auth0_m2m_tables_t *t, int64_t seconds);
+static int ngx_libc_cdecl ngx_http_auth0_m2m_revoked_compare(const void *one,
+    const void *two);
+static void ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
+    int64_t seconds);
 static ngx_http_auth0_m2m_ring_t *ngx_http_auth0_m2m_orphan_find_locked(
     ngx_http_auth0_m2m_tables_t *t, a0_ring_e kind, a0_str_t id);
 static ngx_uint_t ngx_http_auth0_m2m_orphan_lives(
@@ -76,37 +79,53 @@ ngx_http_auth0_m2m_revoke(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
 }
 
 
+/* Asked by every request: no lock, and a few comparisons. */
+
 ngx_uint_t
 ngx_http_auth0_m2m_revoked(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
     int64_t seconds)
 {
-    ngx_uint_t                      i;
-    ngx_http_auth0_m2m_revoked_t   *e;
+    ngx_http_auth0_m2m_revoked_t        key, *found;
+    ngx_http_auth0_m2m_revoked_copy_t  *copy;
 
-    if (ngx_http_auth0_m2m_revoked_copy.seen != t->revocations
-        && ngx_http_auth0_m2m_revoked_sync(t, seconds) != NGX_OK)
-    {
-        return 1;
+    copy = &ngx_http_auth0_m2m_revoked_copy;
+
+    if (copy->seen != t->revocations) {
+        ngx_http_auth0_m2m_revoked_sync(t, seconds);
     }
 
-    e = ngx_http_auth0_m2m_revoked_copy.elts;
-
-    for (i = 0; i < ngx_http_auth0_m2m_revoked_copy.n; i++) {
-        if (e[i].len == client_id.len
-            && seconds < e[i].until
-            && ngx_memcmp(e[i].client_id, client_id.data, client_id.len) == 0)
-        {
-            return 1;
-        }
+    if (copy->n == 0 || client_id.len > NGX_HTTP_AUTH0_M2M_CLIENT_ID_MAX) {
+        return 0;
     }
 
-    return 0;
+    ngx_memcpy(key.client_id, client_id.data, client_id.len);
+    key.len = client_id.len;
+
+    found = bsearch(&key, copy->elts, copy->n,
+                    sizeof(ngx_http_auth0_m2m_revoked_t),
+                    ngx_http_auth0_m2m_revoked_compare);
+
+    return found && seconds < found->until;
 }
 
 
-/* Allocated once a worker, on the first revocation it sees. */
+static int ngx_libc_cdecl
+ngx_http_auth0_m2m_revoked_compare(const void *one, const void *two)
+{
+    const ngx_http_auth0_m2m_revoked_t  *a, *b;
 
-static ngx_int_t
+    a = one;
+    b = two;
+
+    if (a->len != b->len) {
+        return (a->len > b->len) ? 1 : -1;
+    }
+
+    return ngx_memcmp(a->client_id, b->client_id, a->len);
+}
+
+
+static void
 ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
     int64_t seconds)
 {
@@ -114,14 +133,6 @@ ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
     ngx_http_auth0_m2m_revoked_copy_t  *copy;
 
     copy = &ngx_http_auth0_m2m_revoked_copy;
-
-    if (copy->elts == NULL) {
-        copy->elts = ngx_palloc(ngx_cycle->pool,
-                            t->n * sizeof(ngx_http_auth0_m2m_revoked_t));
-        if (copy->elts == NULL) {
-            return NGX_ERROR;
-        }
-    }
 
     ngx_shmtx_lock(&t->shpool->mutex);
 
@@ -138,7 +149,8 @@ ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 
-    return NGX_OK;
+    ngx_qsort(copy->elts, n, sizeof(ngx_http_auth0_m2m_revoked_t),
+              ngx_http_auth0_m2m_revoked_compare);
 }
 
 

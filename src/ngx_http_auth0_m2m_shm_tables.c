@@ -7,8 +7,9 @@
 
 
 #define NGX_HTTP_AUTH0_M2M_TABLE_MIN   128
-#define NGX_HTTP_AUTH0_M2M_TABLE_MAX   1024
 #define NGX_HTTP_AUTH0_M2M_TABLE_PER   2048       /* bytes of zone an entry */
+#define NGX_HTTP_AUTH0_M2M_TABLE_FEW   1024       /* when there are as many, */
+#define NGX_HTTP_AUTH0_M2M_TABLE_MORE  8192       /* each more takes that */
 
 #define NGX_HTTP_AUTH0_M2M_MGMT_MIN    2
 #define NGX_HTTP_AUTH0_M2M_MGMT_MAX    16
@@ -24,7 +25,9 @@ ngx_http_auth0_m2m_tables_entries(size_t size)
 {
     ngx_uint_t  n;
 
-    n = size / NGX_HTTP_AUTH0_M2M_TABLE_PER;
+    n = ngx_min(size / NGX_HTTP_AUTH0_M2M_TABLE_PER,
+                NGX_HTTP_AUTH0_M2M_TABLE_FEW);
+    n = ngx_max(n, size / NGX_HTTP_AUTH0_M2M_TABLE_MORE);
 
     return ngx_min(ngx_max(n, NGX_HTTP_AUTH0_M2M_TABLE_MIN),
                    NGX_HTTP_AUTH0_M2M_TABLE_MAX);

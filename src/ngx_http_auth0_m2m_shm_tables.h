@@ -11,6 +11,9 @@
 #include "ngx_http_auth0_m2m_shm_provision.h"
 
 
+#define NGX_HTTP_AUTH0_M2M_TABLE_MAX   16384      /* entries of each table */
+
+
 /* In use while `used` is set; `len` is 0 while there is no token. */
 
 typedef struct {

@@ -112,8 +112,14 @@ subtest 'bounded' => sub {
     is($counts[7], $counts[6], 'but not for ever') or diag "@counts";
     ok((grep {/list of revoked clients is full/} $n->error_log),
         'an overflow is told') or diag scalar @ids;
-    my $last = $t->token(client_id => $ids[-1], org => $p->org_of($user));
-    is_deeply(statuses($last, 8), { 401 => 8 }, 'the last one is refused');
+
+    my %seen;
+    my @late = map { [ 'GET', '/v1/', [ Authorization => 'Bearer '
+            . $t->token(client_id => $_, org => $p->org_of($user)) ] ]
+    } @ids[-100 .. -1];
+    $seen{ $_->status }++ for $n->parallel(\@late);
+    is_deeply(\%seen, { 401 => 100 }, 'the latest are refused, each of them');
+    is_deeply(statuses($other_token, 8), { 200 => 8 }, 'others are not');
 };
 
 $p->stop;
