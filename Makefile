@@ -8,6 +8,7 @@
 #   SAN=1            nginx and the module with AddressSanitizer and UBSan
 #   VALGRIND=1       tests of t/valgrind.list under valgrind
 #   TESTS="t/a.t"    only these tests
+#   CACHE=off        tests with `auth0_m2m_token_cache off`
 #   T=jwt TIME=60    `fuzz`: this target only; seconds for each
 #   N=1000000        `diff`: how many tokens and key sets
 #   SUITES="sid"     `matrix`: these Debian suites
@@ -48,6 +49,7 @@ export TEST_NGINX_BINARY := $(if $(OWN),$(TREE)/objs/nginx,/usr/sbin/nginx)
 export TEST_NGINX_MODULE := $(if $(SAN)$(VALGRIND),static,$(MODULE))
 export TEST_NGINX_VALGRIND := $(VALGRIND)
 export TEST_NGINX_SLOW := $(if $(VALGRIND),10,$(if $(SAN),3,1))
+export TEST_TOKEN_CACHE := $(or $(CACHE),on)
 export TEST_KEY_DIR := $(abspath build/keys)
 
 step = @printf '== %s\n' '$(1)'
@@ -118,7 +120,10 @@ bench: ## costs beside bare nginx, into docs/PERFORMANCE.md; BENCH=--short
 	@t/bench/run --bin $(BENCH_DIR) --write docs/PERFORMANCE.md $(BENCH)
 
 demo: ## a tenant, nginx, a token, and the answers; prints each step
-	@$(MAKE) --no-print-directory deps build
+	$(call step,deps)
+	@t/bin/deps build demo
+	$(call step,build)
+	@$(MAKE) --no-print-directory build
 	@t/bin/demo
 
 install: build ## install the module (DESTDIR honoured)

@@ -105,7 +105,7 @@ sub run_cells {
     }
 
     my ($slowest) = sort { $b <=> $a } map { $_->{ms} // 0 } @results;
-    cmp_ok($slowest, '<=', 10_500 * ($ENV{TEST_NGINX_SLOW} || 1),
+    cmp_ok($slowest, '<=', Auth0M2M::Test->bound(10_500),
         "slowest answer: $slowest ms");
     my $good = grep { !@{ $_->{wrong} } } @results;
     report(\%o, scalar @named, "$good cells as documented, "

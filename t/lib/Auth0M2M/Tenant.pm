@@ -10,6 +10,8 @@ use Mojo::JSON     qw(decode_json encode_json);
 use POSIX          qw(:sys_wait_h);
 use Time::HiRes    ();
 
+use Auth0M2M::Test::Folder ();
+
 =encoding utf8
 
 =head1 NAME
@@ -282,6 +284,7 @@ use constant {
 };
 
 my %started;              # by domain
+sub _bound ($seconds) { return Auth0M2M::Test::Folder->bound($seconds) }
 
 sub start ($class, %o) {
     my $self = bless { domain => $o{domain} // 'acme.test.auth0.com',
@@ -322,7 +325,7 @@ sub _spawn ($self, @arguments) {
 }
 
 sub _read_line ($handle) {
-    my $until = Time::HiRes::time() + READY_BOUND;
+    my $until = Time::HiRes::time() + _bound(READY_BOUND);
     my $line  = '';
     while ($line !~ /\n/) {
         my $left = $until - Time::HiRes::time();
@@ -340,7 +343,7 @@ sub stop ($self) {
     local ($?, $!);
     close delete $self->{pipe};
     kill TERM => $pid;
-    my $until = Time::HiRes::time() + STOP_BOUND;
+    my $until = Time::HiRes::time() + _bound(STOP_BOUND);
     while (waitpid($pid, WNOHANG) == 0) {
         kill KILL => $pid if Time::HiRes::time() > $until;
         Time::HiRes::sleep(0.005);
@@ -422,6 +425,8 @@ for my $name (qw(add_user add_org add_member add_api add_client
         my %named;
         $positions ? @named{ @$positions[ 0 .. $#given ] } = @given
             : (%named = @given);
+        $named{timeout} = _bound($named{timeout} // 5)
+            if $name eq 'wait_journal';
         $_ = "$_" for grep { ref eq 'Regexp' } values %named,
             ref $named{rule} eq 'HASH' ? values %{ $named{rule} } : ();
         my $result = $self->admin($name, \%named);

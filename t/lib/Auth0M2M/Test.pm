@@ -134,6 +134,7 @@ Connection: close are added unless given.
                              L<Auth0M2M::Test::Client>: ->wait($bound)
                              gives the response, ->done polls, ->close
                              hangs up
+    macro($name)             what %%name%% stands for
     port($name)              number of %%PORT_name%%; no name: %%PORT%%
     at($name)                an object like this one whose requests go to
                              %%PORT_name%%
@@ -154,8 +155,9 @@ Connection: close are added unless given.
     cached($word)                HIT or MISS of $auth0_m2m_cache_status, but
                                  BYPASS with TEST_TOKEN_CACHE=off (class or
                                  object method)
-    bound($seconds)              a time bound stretched for slow modes
-                                 (class or object method)
+    bound($seconds)              a time bound stretched for slow modes and
+                                 for the load of the machine (class or
+                                 object method)
 
 =head1 What fails a test by itself
 
@@ -256,7 +258,7 @@ sub _backend {
     );
 }
 
-sub _macro {
+sub macro {
     my ($self, $name) = @_;
     my ($o, $tenant) = ($self->{o}, $self->{o}{tenant});
 
@@ -283,7 +285,7 @@ sub _write_conf {
     my $text = Auth0M2M::Test::Conf::build(
         $self->{o},
         { dir => $self->dir, module_path => $defaults{module} },
-        sub { $self->_macro($_[0]) },
+        sub { $self->macro($_[0]) },
     );
 
     $self->write_file('nginx.conf', $text);

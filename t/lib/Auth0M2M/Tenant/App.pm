@@ -165,7 +165,8 @@ sub _open ($self, %o) {
     }
     $self->{admin} = Auth0M2M::Tenant::Server->new(
         scheme => 'http', port => $o{admin_port},
-        config     => { %DEFAULT, framing => 'length' },
+        config     => { %DEFAULT, framing => 'length',
+            keepalive_timeout => 0 },
         counters   => { opened => 0 },
         on_request => sub { Auth0M2M::Tenant::Admin::request($self, @_) });
     return;

@@ -14,11 +14,13 @@ use Mojo::JSON   qw(decode_json encode_json);
 use Test::More   ();
 use Time::HiRes  qw(sleep time);
 
+use Auth0M2M::Test::Folder ();
+
 our @EXPORT_OK = qw(call claims command eventually header parse raw verified);
 
 # Sends bytes to a port of 127.0.0.1 and reads until the peer ends it.
 # Returns (bytes, how): eof, reset or timeout.
-sub raw ($port, $bytes, $timeout = 5) {
+sub raw ($port, $bytes, $timeout = Auth0M2M::Test::Folder->bound(5)) {
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $port)
         // return ('', $!{ECONNREFUSED} ? 'refused' : "$!");
@@ -80,7 +82,7 @@ sub call ($port, $method, $path, $body = undef, @headers) {
 
 # True once the code is, within so many seconds.
 sub eventually ($code, $bound = 10) {
-    my $until = time + $bound;
+    my $until = time + Auth0M2M::Test::Folder->bound($bound);
     while (time < $until) {
         return 1 if $code->();
         sleep 0.02;

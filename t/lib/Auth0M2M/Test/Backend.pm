@@ -156,7 +156,8 @@ sub _answer_all {
 sub _format {
     my ($r, $status, $headers, $body) = @_;
     my @headers = @{ $headers || [] };
-    my $text    = "HTTP/1.1 $status Status\r\n";
+    my $reason  = $status == 200 ? 'OK' : 'Status';
+    my $text    = "HTTP/1.1 $status $reason\r\n";
     my %given   = map { lc $_ => 1 } pairkeys @headers;
 
     $body //= '';

@@ -78,7 +78,7 @@ sub many {
     }
 
     my ($exit, $output) = run(['nghttp', '-v', '--no-dep', @args,
-        '-t', $self->{bound},
+        '-t', int $self->{bound},
         map {"http://127.0.0.1:$self->{port}$_"} @paths]);
     return $output;
 }
