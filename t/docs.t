@@ -30,8 +30,9 @@ links();
 directives();
 variables();
 reasons();
+log_lines();
 metrics();
-dashboard();
+queries();
 problems();
 targets();
 
@@ -163,6 +164,49 @@ sub reasons {
 }
 
 
+# Lines of the error log: each that operations.md explains is written by the
+# sources, and each that they write while running is explained.  Parts that
+# differ are <...> there and conversions here.
+
+sub log_lines {
+    my ($table) = $text{'docs/operations.md'}
+        =~ /^## Log lines and what to do\n(.*?)^## /ms;
+    my @docs = map { /`([^`]+)`/g } $table =~ /^\| (`.*?) \| /mg;
+    my %docs = map { $_ => plain(s/<\w+>/\0/gr) } grep {/ /} @docs;
+    my @source = map { written($_) } glob 'src/*.c';
+    my %source = map { $_->{line} => 1 } @source;
+    cmp_ok(@source, '>=', 20, 'lines of the sources');
+
+    my @unknown = grep { !$source{ $docs{$_} } } sort keys %docs;
+    is(join("\n", @unknown), '', 'docs/operations.md: each is written');
+
+    my %known = map { $_ => 1 } values %docs;
+    my @missing = map { $_->{line} =~ tr/\0/*/r }
+        grep { $_->{running} && !$known{ $_->{line} } } @source;
+    is(join("\n", @missing), '', 'and each line is explained');
+    return;
+}
+
+# What a file writes.  nginx -t and the start are told apart by level and file.
+
+sub written ($file) {
+    my $text = slurp($file);
+    my @lines;
+
+    while ($text =~ /ngx_log_error\((\w+),[^;"]*?((?:\s*"(?:[^"\\]|\\.)*")+)/gs) {
+        my ($level, $strings) = ($1, $2);
+        my $format = join '', $strings =~ /"((?:[^"\\]|\\.)*)"/g;
+        push @lines, {
+            line => plain($format =~ s/%(?:\*s|[a-zA-Z]{1,2}\b|[Vs])/\0/gr),
+            running => $level ne 'NGX_LOG_EMERG' && $file !~ /_conf/,
+        };
+    }
+    return @lines;
+}
+
+sub plain ($line) { return $line =~ s/\\"/"/gr =~ s/^auth0_m2m: //r }
+
+
 sub metrics {
     my $table = slurp('src/core/a0_metrics.c');
     my @missing = grep { $text{'docs/operations.md'} !~ /\b\Q$_\E/ }
@@ -173,18 +217,29 @@ sub metrics {
 }
 
 
-# What the dashboard asks for exists, with the suffixes of the text format.
+# What dashboard and alerts ask for exists, with the suffixes of the text
+# format.
 
-sub dashboard {
-    my $asked = slurp('conf-examples/grafana.json');
-    ok(eval { decode_json($asked) }, 'conf-examples/grafana.json is JSON');
+sub queries {
+    ok(eval { decode_json(slurp('conf-examples/grafana.json')) },
+        'conf-examples/grafana.json is JSON');
 
     my %known = map { ("auth0_m2m_$_" => 1, "auth0_m2m_${_}_total" => 1,
         "auth0_m2m_${_}_bytes" => 1) }
         slurp('src/core/a0_metrics.c') =~ /^    \{ "(\w+)",/mg;
-    my @missing = grep { !$known{$_} } $asked =~ /\b(auth0_m2m_\w+)/g;
 
-    is("@missing", '', 'the dashboard asks for metrics that there are');
+    # remedies name directives
+    my %directive = map { $_ => 1 }
+        $text{'docs/directives.md'} =~ /^## (auth0_m2m\w*)$/mg;
+
+    for my $file (map {"conf-examples/$_"}
+        qw(grafana.json prometheus-alerts.yml))
+    {
+        my @asked = slurp($file) =~ /\b(auth0_m2m_\w+)/g;
+        my @missing = grep { !$known{$_} && !$directive{$_} } @asked;
+        cmp_ok(@asked, '>=', 10, "$file asks for metrics");
+        is("@missing", '', 'all of which there are');
+    }
     return;
 }
 

@@ -70,7 +70,7 @@ a0_metric_ok_text(unsigned i)
 
 
 /* Several steps may make the same call: the first of that name counts.  The
- * number of A0_STEP_NONE is nobody's. */
+ * number of A0_STEP_NONE is that of waiting for a Management token. */
 
 static unsigned
 a0_metric_step_find(const char *name)
@@ -104,7 +104,7 @@ static a0_str_t
 a0_metric_step_text(unsigned i)
 {
     if (i == A0_STEP_NONE) {
-        return a0_metric_text("other");
+        return a0_metric_text("token");
     }
 
     return a0_metric_text(a0_metric_step_find(a0_step(i)->name) == i
@@ -181,7 +181,7 @@ const a0_metric_t  a0_metric_table[] = {
     { "management_tokens", "Requests for a Management API token.",
       A0_FROM_COUNTERS, A0_METRIC_MGMT_TOKENS, { &a0_label_ok } },
 
-    { "provision_steps", "Calls of provisioning by step and outcome.",
+    { "provision_steps", "Steps of provisioning by outcome.",
       A0_FROM_COUNTERS, A0_METRIC_STEPS,
       { &a0_label_step, &a0_label_outcome } },
 

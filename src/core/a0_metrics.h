@@ -45,8 +45,8 @@ unsigned a0_metric_token(a0_err_t err);
 unsigned a0_metric_fetch(int ok);
 unsigned a0_metric_mgmt(int ok);
 
-/* A call of a saga ended; step is the text of a0_provision_log_t.  Names that
- * no step has are counted together as "other". */
+/* A step of a saga ended; step is the text of a0_provision_log_t.  A name that
+ * no call has is "token", waiting for a Management token. */
 
 unsigned a0_metric_step(const char *step, a0_outcome_e outcome);
 

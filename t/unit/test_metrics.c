@@ -164,7 +164,7 @@ test_steps(void)
         }
     }
 
-    unit_case("other steps are counted together, odd outcomes as unknown");
+    unit_case("what is no call is the token's, odd outcomes are unknown");
     CHECK_EQ_INT(a0_metric_step("nothing", A0_OUTCOME_DONE),
                  A0_METRIC_STEPS);
     CHECK_EQ_INT(a0_metric_step("", (a0_outcome_e) 99),
