@@ -7,7 +7,7 @@
 #   NGINX_SRC=dir    build nginx and the module from an upstream source tree
 #   SAN=1            nginx and the module with AddressSanitizer and UBSan
 #   VALGRIND=1       tests of t/valgrind.list under valgrind
-#   TESTS="t/a.t"    only these tests
+#   TESTS="t/a.t"    only these tests (`test`, `matrix`, `soak`)
 #   CACHE=off        tests with `auth0_m2m_token_cache off`
 #   T=jwt TIME=60    `fuzz`: this target only; seconds for each
 #   N=1000000        `diff`: how many tokens and key sets
@@ -40,7 +40,7 @@ OWN      := $(NGINX_SRC)$(SAN)$(VALGRIND)
 SOURCE   := $(if $(NGINX_SRC),$(NGINX_SRC),\
               $(if $(OWN),$(abspath build/nginx-source)))
 
-export CC DEBUG SAN VALGRIND CFLAGS LDFLAGS JOBS BUILD
+export CC DEBUG SAN VALGRIND CFLAGS LDFLAGS JOBS TESTS BUILD
 export NGINX_SRC := $(strip $(SOURCE))
 
 # What the tests read.
@@ -185,7 +185,7 @@ $(DEB)/built: $(DEB_SOURCES)
 	@touch $@
 
 matrix-row: build unit-build
-	@prove -j$(JOBS) -It/lib $(sort $(MATRIX_TESTS)) $(UNITS)
+	@prove -j$(JOBS) -It/lib $(or $(TESTS),$(sort $(MATRIX_TESTS)) $(UNITS))
 
 
 # Unit tests: the core alone, without nginx's headers, one program per

@@ -278,7 +278,7 @@ my $LIB = abs_path(dirname(__FILE__) . '/..');
 my $RUN = abs_path("$LIB/../bin/tenant");
 
 use constant {
-    READY_BOUND => 30,    # seconds until the child must be up
+    READY_BOUND => 120,   # seconds until the child must be up
     STOP_BOUND  => 5,     # until it must be gone after TERM
     KEYS_EACH   => 100,   # kept keys set aside for each tenant of a process
 };
