@@ -109,10 +109,9 @@ soak: build ## the long form of t/soak_*.t and t/torture.t (SOAK_SECONDS=600)
 	    SOAK_RELOADS=1000 TORTURE_MOST=2000 \
 	    prove -v -It/lib $(or $(TESTS),$(wildcard t/soak_*.t) t/torture.t)
 
-reliability: build fuzz-build ## run what has figures; docs/RELIABILITY.md
+reliability: build fuzz-build ## run what has figures (or LONG="lint san")
 	@t/bin/deps build test
-	@rm -f $(BUILD)/reliability.jsonl
-	@t/bin/reliability $(BUILD)/reliability.jsonl docs/RELIABILITY.md
+	@t/bin/reliability $(BUILD)/reliability docs/RELIABILITY.md $(LONG)
 
 bench: ## costs beside bare nginx, into docs/PERFORMANCE.md; BENCH=--short
 	@t/bin/deps build test bench

@@ -216,7 +216,7 @@ char *
 ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_str_t                    *value;
+    ngx_str_t                    *value, domain;
     ngx_uint_t                    i;
     ngx_array_t                 **field;
     ngx_http_auth0_m2m_route_t   *route, *routes;
@@ -241,16 +241,20 @@ ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    ngx_str_null(&domain);
+
     if (cf->args->nelts == 3) {
-        ngx_strlow(value[2].data, value[2].data, value[2].len);
+        domain = value[2];
+        ngx_strlow(domain.data, domain.data, domain.len);
     }
 
     routes = (*field)->elts;
 
     for (i = 0; i < (*field)->nelts; i++) {
-        if (routes[i].domain.len == (cf->args->nelts == 3 ? value[2].len : 0)
-            && ngx_strncmp(routes[i].domain.data, value[2].data,
-                           routes[i].domain.len) == 0)
+        if (routes[i].domain.len == domain.len
+            && (domain.len == 0
+                || ngx_strncmp(routes[i].domain.data, domain.data, domain.len)
+                   == 0))
         {
             return "is duplicate for this domain";
         }
@@ -264,10 +268,7 @@ ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_memzero(route, sizeof(ngx_http_auth0_m2m_route_t));
     ngx_http_auth0_m2m_conf_place(cf, &route->place);
     route->url = value[1];
-
-    if (cf->args->nelts == 3) {
-        route->domain = value[2];
-    }
+    route->domain = domain;
 
     return NGX_CONF_OK;
 }

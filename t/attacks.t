@@ -342,4 +342,6 @@ is(scalar(grep {/SSL.*error/i} $n->error_log), 0,
 
 $n->stop;
 $tenant->stop;
+Auth0M2M::Guard->figured('R16-attacks',
+    'named attacks and mistakes of other modules');
 done_testing;

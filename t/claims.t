@@ -286,4 +286,6 @@ $n->refuses("E25 no $_", '/strict', $mint->token(%profile, $_ => undef, @at),
     'invalid_claim') for qw(sub client_id iat jti exp iss aud);
 
 $n->stop;
+Auth0M2M::Guard->figured('R16-claims',
+    'spoiled claims of tokens that are otherwise good');
 done_testing;

@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Tenant;
 use Auth0M2M::Test;
 use Auth0M2M::Test::Keys;
@@ -98,7 +99,15 @@ sub nothing_travels {
                 $n->h2('POST', '/', [@headers, @no_h1], $body)->status == 200;
             }), 'unknown kid: POST by HTTP/2');
 
-    is_deeply([raw_fetches()], [($golden) x 3], 'what the tenant has seen');
+    my @seen = raw_fetches();
+    is_deeply(\@seen, [($golden) x 3], 'what the tenant has seen');
+    figure('R22-headers', what => 'requests to the tenant while callers, of'
+            . ' HTTP/1 and HTTP/2, send ' . @nasty / 2 . ' headers and '
+            . length($body) . ' bytes',
+        bar    => 'byte by byte the request that the module makes by itself',
+        result => grep({ $_ eq $golden } @seen) . ' of ' . @seen
+            . ' are', count => scalar @seen,
+        ok => Test::More->builder->is_passing);
     $n->stop;
     return;
 }

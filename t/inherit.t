@@ -10,6 +10,7 @@ use warnings;
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Guard;
 
 my $mint = Auth0M2M::Guard->mint;
@@ -55,7 +56,7 @@ my %wider = (
             client_id => 'c' }],
         ['any', {}],
     ],
-    auth0_m2m_leeway => [['0', {}], ['5m', { exp => time - 100 }]],
+    auth0_m2m_leeway => [['0', {}], ['5m', { exp => sub { time - 100 } }]],
     auth0_m2m => [['on', {}], ['off', undef]],
 );
 
@@ -161,6 +162,7 @@ sub token {
     my ($claims) = @_;
     return [] if !$claims;
     my %all = (%base, %$claims);
+    $_ = $_->() for grep { ref eq 'CODE' } values %all;
     $all{-key} ||= $rsa;
     return [Authorization => 'Bearer ' . $mint->token(%all)];
 }
@@ -174,11 +176,15 @@ my @places = (
     ['other server' => 'GET',  '/', 'S'],
 );
 
+my %count = (0 => 0, 1 => 0);
+
 sub verdict {
     my ($place, $headers) = @_;
     my (undef, $method, $path, $port) = @$place;
     my $node = $port ? $n->at($port) : $n;
-    return $node->request($method, $path, $headers)->status == 200 ? 1 : 0;
+    my $in = $node->request($method, $path, $headers)->status == 200 ? 1 : 0;
+    $count{$in}++;
+    return $in;
 }
 
 sub expect {
@@ -313,4 +319,9 @@ is_deeply([map { scalar $n->get($_, @$token)->header('X-Cache') }
         qw(/off /on/on /on/on /on/off /off)],
     [qw(BYPASS MISS HIT BYPASS BYPASS)], 'token_cache');
 $n->stop;
+figure('R19-inherit', what => 'settings from outer blocks', bar => 'FA = FR = 0',
+    result => "$count{1} let in, $count{0} refused"
+        . (Test::More->builder->is_passing ? ': FA 0, FR 0'
+        : ': not each as expected'),
+    count => $count{0} + $count{1}, ok => Test::More->builder->is_passing);
 done_testing;

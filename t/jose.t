@@ -294,4 +294,6 @@ $n->accepts('B20 a good token of 7 KB', '/',
 
 $n->accepts('and a plain one still', '/', $good, org => 'org_a');
 $n->stop;
+Auth0M2M::Guard->figured('R16-signatures',
+    'spoiled compact forms, headers and signatures');
 done_testing;

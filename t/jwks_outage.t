@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Tenant;
 use Auth0M2M::Test;
 use Auth0M2M::Test::Keys;
@@ -83,21 +84,24 @@ sub cold {
 # Who comes just before the tenant is asked again waits for the answer.
 
 sub crowd {
+    my ($workers) = @_;
     my $auth = ['Authorization', "Bearer $token"];
 
     $tenant->outage;
-    my $n = nginx(workers => 2, server => protected('/'));
-    ok($n->wait_for_log($failed), 'crowd: no keys');
+    my $n = nginx(workers => $workers, server => protected('/'));
+    ok($n->wait_for_log($failed), "crowd, $workers workers: no keys");
 
     $tenant->journal_reset;
     $tenant->outage(0);
     my @got = $n->parallel([map { ['GET', '/', $auth] } 1 .. 200]);
+    my $in  = grep { $_->status == 200 } @got;
+    my $fetches = fetches($tenant);
 
-    is(scalar(grep { $_->status == 200 } @got), 200, 'crowd: all are let in');
-    is(fetches($tenant), 1, 'crowd: one fetch');
+    is($in, 200, 'crowd: all are let in');
+    is($fetches, 1, 'crowd: one fetch');
 
     $n->stop;
-    return;
+    return "$workers workers: $in of 200 let in by $fetches fetch";
 }
 
 # The tenant takes its time; everybody else must not notice.
@@ -143,21 +147,31 @@ sub leavers {
     $h1[$_]->close(reset => $_ % 2) for 0 .. $#h1;
     $_->leave for @h2;
 
-    is($stays->wait($n->bound(10))->status, 200, 'leavers: one who stayed');
+    my $status = $stays->wait($n->bound(10))->status;
+    is($status, 200, 'leavers: one who stayed');
     ok($n->wait_for(sub { grep({/ 499 /} $n->access_log) >= 10 }),
         'leavers: gone before their answers');
     is(fetches($tenant), 1, 'leavers: one fetch');
 
+    figure('R12-keys', what => 'callers of HTTP/1 and HTTP/2 that leave'
+            . ' during the first fetch',
+        bar    => 'who stays is served, by one fetch',
+        result => @h1 + @h2 . " left, one stayed: $status; "
+            . fetches($tenant) . ' fetch', count => @h1 + @h2 + 1,
+        ok => Test::More->builder->is_passing);
     $n->stop;
     return;
 }
 
 stale();
 cold();
-crowd();
+my @crowds = map { crowd($_) } 1, 2, 8;
 slow('hang', kind => 'hang');
 slow('stall', kind => 'stall');
 slow('drip', kind => 'drip', rate => 20);
 leavers();
 
+figure('R11-cold', what => 'callers at once at a cold start', bar => '1 fetch',
+    result => join('; ', @crowds), count => 200 * @crowds,
+    ok     => Test::More->builder->is_passing);
 done_testing;

@@ -10,6 +10,7 @@ use IO::Compress::Gzip qw(gzip);
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Auth0M2M::Tenant;
 use Auth0M2M::Test;
@@ -60,6 +61,9 @@ my %bad = (
     'gzip'          => answer(200, zipped($jwks), $json,
         'Content-Encoding: gzip'),
     'gzip-unsaid'   => answer(200, zipped($jwks), $json),
+    'gzip-64-mb'    => answer(200, zipped($jwks . ' ' x 64e6), $json,
+        'Content-Encoding: gzip'),
+    'gzip-64-mb-unsaid' => answer(200, zipped($jwks . ' ' x 64e6), $json),
     'redirect'      => answer(302, $jwks, $json,
         'Location: /.well-known/jwks.json'),
     (map { ("status-$_" => answer($_, $jwks, $json)) }
@@ -170,10 +174,33 @@ sub all_logged {
     return;
 }
 
+my %count = (requests => 0, false => 0, wrong => 0);
+
 sub all_are {
     my ($name, $wanted, %got) = @_;
-    is($got{$_}, $wanted, "$_: $name") for @names;
+
+    for (@names) {
+        is($got{$_}, $wanted, "$_: $name");
+        $count{requests}++;
+        $count{ $got{$_} =~ /^(?:200|401)$/ ? 'false' : 'wrong' }++
+            if $got{$_} != $wanted;
+    }
+
     return;
+}
+
+# The most that the workers have ever held, in KiB.
+
+sub peak {
+    my ($n) = @_;
+    my $sum = 0;
+
+    for my $pid ($n->workers) {
+        open my $in, '<', "/proc/$pid/status" or next;
+        $sum += /^VmHWM:\s+(\d+)/ ? $1 : 0 while <$in>;
+    }
+
+    return $sum;
 }
 
 sub cold {
@@ -204,12 +231,27 @@ sub warm_and_stale {
     };
 
     all_are('before', 200, statuses($n));
+    my $before = peak($n);
     ok($n->wait_for(sub { $failed->(1) }), 'each was answered badly');
     all_are('warm', 200, statuses($n));
     ok($n->wait_for(sub { $failed->(2) }), 'and again');
     all_are('stale', 200, statuses($n));
     all_logged($n, 'the keys in force stay', 1);
 
+    my $more = peak($n) - $before;
+    my @large = grep {/10-mb|keys\z|deep|17k/} @names;
+    my @coded = grep {/gzip/} @names;
+    my %o = (bar => 'cut at the limit or refused, old keys stay');
+    my $said = "replies spoiled, among @{[scalar @names]} kinds at the same"
+        . " time: refused cold, warm and stale; $more KiB more in the worker"
+        . ' at most for all of them';
+
+    figure('R29', %o, what => 'large, endless and deep key sets',
+        result => @large + 1 . " $said", count => 3 * @large + 1,
+        ok => Test::More->builder->is_passing);
+    figure('R30', %o, what => 'compressed key sets, said to be so or not,'
+        . ' one of them 64 MB', result => @coded . " $said",
+        count => 3 * @coded, ok => Test::More->builder->is_passing);
     $n->stop;
     return;
 }
@@ -258,8 +300,17 @@ sub sets {
 }
 
 cold();
-warm_and_stale();
 endless();
+warm_and_stale();
 sets();
+
+figure('R2-replies',
+    what   => @names . ' kinds of answers, cold, warm and stale',
+    bar    => 'FA = FR = 0; 503 without keys; old keys stay',
+    result => "$count{requests} verdicts: FA and FR $count{false}, others not"
+        . " as expected $count{wrong}",
+    count => $count{requests},
+    ok    => Test::More->builder->is_passing,
+);
 
 done_testing;

@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Auth0M2M::Tenant;
 use Auth0M2M::Test;
@@ -51,15 +52,22 @@ sub flood {
 
     my @got = $n->parallel([requests(map { unknown() } 1 .. 1000)],
         concurrency => 250);
-    is(scalar(grep { $_->status == 401 } @got), 1000, 'unknown keys: refused');
+    my $refused = grep { $_->status == 401 } @got;
+    is($refused, 1000, 'unknown keys: refused');
     is(fetches($tenant), 1, 'the first fetch counts for the cooldown');
 
     my @mixed = map { ($_ % 2) ? unknown() : $tenant->token } 1 .. 500;
     @got = $n->parallel([requests(@mixed)]);
-    is(scalar(grep { $got[$_]->status == ($_ % 2 ? 200 : 401) } 0 .. $#got),
-        500, 'good tokens among them');
+    my $right = grep { $got[$_]->status == ($_ % 2 ? 200 : 401) } 0 .. $#got;
+    is($right, 500, 'good tokens among them');
     is(fetches($tenant), 1, 'no fetch');
     ok($n->wait_for_log(qr/refused: unknown_key/), 'why');
+    figure('R11-unknown', what => 'unknown kids within a cooldown',
+        bar    => 'no fetch, known kids do not notice',
+        result => "$refused of 1000 refused, then $right of 500 verdicts"
+            . ' with good tokens among them right; '
+            . (fetches($tenant) - 1) . ' fetches', count => 1500,
+        ok => Test::More->builder->is_passing);
     $n->stop;
     return;
 }
@@ -113,6 +121,14 @@ sub lasting {
     is(scalar(grep { $times[$_] - $times[ $_ - 1 ] < 0.9 } 1 .. $#times), 0,
         "$name: a cooldown apart");
     is($bad, 0, "$name: verdicts");
+    my ($least) = sort { $a <=> $b }
+        map { $times[$_] - $times[ $_ - 1 ] } 1 .. $#times;
+    figure("R11-$name", what => 'a flood of unknown kids that lasts, fetches '
+            . ($fault{kind} ? 'fail' : 'succeed'),
+        bar    => 'a fetch in a cooldown of 1 s',
+        result => sprintf('%d fetches, %.2f s apart at least; %d verdicts'
+            . ' wrong', scalar @times, $least, $bad), count => scalar @times,
+        ok => Test::More->builder->is_passing);
 
     $tenant->clear_faults;
     $n->stop;

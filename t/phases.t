@@ -278,4 +278,6 @@ for my $path ('/', '/asks') {
 $n->accepts('all is well afterwards', '/', \%a);
 
 $n->stop;
+Auth0M2M::Guard->figured('R19-phases',
+    'methods, bodies, connections, HTTP/2, subrequests');
 done_testing;

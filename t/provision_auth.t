@@ -8,6 +8,7 @@ use lib 't/lib';
 
 use Test::More;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Auth0M2M::Portal;
 
@@ -26,6 +27,8 @@ sub create {
     ], '{}');
 }
 
+my %confused = (count => 0, made => 0);
+
 sub is_refused {
     my ($token, $status, $type, $name) = @_;
     my $before = $p->left;
@@ -34,6 +37,8 @@ sub is_refused {
     is($r->status, $status, "$name: $status");
     is($p->problem($r)->{type}, $type, $type);
     is($p->left, $before, 'nothing was made');
+    $confused{count}++;
+    $confused{made}++ if $r->status == 200 || $p->left ne $before;
     return $r;
 }
 
@@ -171,6 +176,7 @@ subtest "other people's keys" => sub {
         'an ex-member'          => [ $gone, $ex ],
     );
     my $before = $p->left;
+    my (%status, @calls);
 
     for my $act (qw(revoke rotate in_place)) {
         my (%seen, %calls);
@@ -182,15 +188,32 @@ subtest "other people's keys" => sub {
                 : $p->rotate($user, $id, body => {
                     mode => $act eq 'rotate' ? 'overlap' : $act });
             is($r->status, 404, "$act of $name");
+            $status{ $r->status }++;
             $seen{ strip($r) }++;
             $calls{ scalar $p->calls }++;
         }
 
         is(keys %seen, 1, "$act: one answer") or diag explain \%seen;
         is(keys %calls, 1, 'as many calls') or diag explain \%calls;
+        push @calls, "$act " . join ' or ', sort keys %calls;
     }
 
-    is($p->left, $before, 'all of them are still there');
+    my $cases = 3 * keys %targets;
+    my $left  = $p->left;
+    is($left, $before, 'all of them are still there');
+
+    figure('R36', what => 'revoke, rotate and rotate in place of ' . join(', ',
+            sort keys %targets),
+        bar    => '404, nothing changed',
+        result => join(', ', map {"$status{$_} x $_"} sort keys %status)
+            . "; clients/grants/organization grants $before, then $left",
+        count => $cases, ok => Test::More->builder->is_passing);
+    figure('R23-404', what => 'calls of the tenant for what does not exist'
+            . ' and for what is not the caller\'s',
+        bar    => 'one number of calls, one answer',
+        result => 'calls for each of ' . keys(%targets) . ' targets: '
+            . join(', ', @calls), count => $cases,
+        ok => Test::More->builder->is_passing);
     ok((grep { $_->{client_id} eq $p->demo->{client_id} }
         @{ $t->dump->{clients} }), 'so is the Management client');
     unlike($p->keys($mate)->body, qr/$mine/, 'nor are they listed');
@@ -239,6 +262,12 @@ subtest 'keys that cannot be had' => sub {
     $q->nginx->stop;
     $dark->stop;
 };
+
+figure('R37', what => 'ID tokens of other applications, access tokens,'
+        . ' unverified and others\' e-mails, blocked and unknown users',
+    bar    => '0 accepted',
+    result => "$confused{count} sent, $confused{made} let anything be made",
+    count  => $confused{count}, ok => Test::More->builder->is_passing);
 
 $p->stop;
 done_testing;

@@ -61,7 +61,5 @@ my @cells = (
         { %write, 404 => 409, '409-after' => 200 }),
 );
 
-run_cells(\@cells, id => 'R1 create-key',
-    bar => 'documented status and 0 left in every cell, answers within '
-        . '10.5 s');
+run_cells(\@cells, id => 'R1-create', what => 'faults of the calls that create-key makes');
 done_testing;

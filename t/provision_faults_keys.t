@@ -83,7 +83,5 @@ my @cells = (
     (map { undo($_, slow => 22, recovers => 1) } qw(403 409)),
 );
 
-run_cells(\@cells, id => 'R1 keys',
-    bar => 'documented status and 0 left in every cell, answers within '
-        . '10.5 s');
+run_cells(\@cells, id => 'R1-keys', what => 'of those that list, rotate and revoke make');
 done_testing;

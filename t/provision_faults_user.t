@@ -68,7 +68,5 @@ my @cells = (
     cells(user => 'user_update', \%repeated),
 );
 
-run_cells(\@cells, id => 'R1 provision-user',
-    bar => 'documented status in every cell; the same call again completes '
-        . 'it; answers within 10.5 s');
+run_cells(\@cells, id => 'R1-user', what => 'of those that provision-user makes');
 done_testing;

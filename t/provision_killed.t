@@ -6,8 +6,10 @@ use warnings;
 
 use lib 't/lib';
 
+use File::Find qw(find);
 use Test::More;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Portal;
 
 my $p = Auth0M2M::Portal->new;
@@ -70,8 +72,101 @@ subtest 'killed at each step' => sub {
     is($p->keys($p->user)->status, 200, 'the next worker serves');
     is(scalar(grep {/oauth/} $p->calls), 0, 'with the same token');
 
-    isnt($p->left, $before, 'there are leftovers');
-    is($p->wait_left($before, 60), $before, 'the janitor finds them');
+    my $left = $p->left;
+    isnt($left, $before, 'there are leftovers');
+    my $clean = $p->wait_left($before, 60);
+    is($clean, $before, 'the janitor finds them');
+
+    figure('R7-worker', what => 'a worker killed during each of ' . @steps
+            . ' calls, before and after it is executed',
+        bar    => 'what is left is found and removed within a minute',
+        result => 2 * @steps . " kills; clients/grants/organization grants"
+            . " before $before, then $left, after the janitor $clean",
+        count => 2 * @steps, ok => Test::More->builder->is_passing);
+};
+
+# All processes at once: shared memory is gone, and the ring with it.  What is
+# left is found by what the gateway wrote at the tenant.
+
+my %secret = ('Management secret' => $p->demo->{client_secret});
+
+sub learn {
+    my ($call)  = reverse $t->journal(step => 'user_get');
+    my ($token) = $t->entry_header($call, 'Authorization');
+    $secret{"Management token $1"} = $1 if $token =~ /^Bearer (\S+)/;
+    $secret{"secret of $_->{client_id}"} = $_->{client_secret}
+        for grep { $_->{client_secret} } @{ $t->dump->{clients} };
+    return;
+}
+
+sub on_disk {
+    my %seen;
+
+    find({ no_chdir => 1, wanted => sub {
+        return if !-f $_ || m{/secret$} || !open my $fh, '<:raw', $_;
+        local $/;
+        my $text = <$fh> // '';
+        $seen{$_}++ for grep { index($text, $secret{$_}) >= 0 } keys %secret;
+    } }, $n->dir);
+    return sort keys %seen;
+}
+
+sub ids { return map { $_->{client_id} } @{ $t->dump->{clients} } }
+
+# As an operator runs it; what is young may be under way.
+
+sub leftovers {
+    my (@args) = @_;
+    my (undef, $body) = $t->request_token(
+        client_id     => $p->demo->{client_id},
+        client_secret => $p->demo->{client_secret},
+        audience      => $t->issuer . 'api/v2/');
+
+    local $ENV{AUTH0_TOKEN} = $body->{access_token};
+    my @said = qx(conf-examples/leftovers @args @{[ $t->http_url ]} 2>&1);
+    is($?, 0, "leftovers @args") or diag @said;
+    return map { (split)[0] } @said;
+}
+
+subtest 'all processes killed at each step' => sub {
+    my %before = map { $_ => 1 } ids();
+    my ($killed, @found) = 0;
+
+    for my $step (@steps) {
+        my $caller = during($step);
+        $killed += $n->kill_all;
+        is($caller->wait->status, 0, 'no answer');
+        learn();
+        push @found, on_disk();
+        $n->start;
+    }
+
+    is($killed, @steps, 'killed each time');
+    is_deeply(\@found, [], keys(%secret) . ' secrets, none on disk');
+    is($p->keys($p->user)->status, 200, 'what is started again serves');
+
+    my @made  = grep { !$before{$_} } ids();
+    my %inert = map { $_ => 1 } grep { !$p->usable($_,
+        $secret{"secret of $_"}) } @made;
+    cmp_ok(scalar keys %inert, '>=', 2, keys(%inert) . ' leftovers');
+    is_deeply([ leftovers() ], [], 'the young are left alone');
+    is_deeply([ sort(leftovers('--older 0')) ], [ sort keys %inert ],
+        'they are found');
+    is_deeply([ sort(leftovers('--older 0 --delete')) ],
+        [ sort keys %inert ], 'and deleted');
+    my %now = map { $_ => 1 } ids();
+    is((grep { $now{$_} } keys %inert), 0, 'they are gone');
+    is((grep { !$now{$_} } keys %before, grep { !$inert{$_} } @made), 0,
+        'and nothing else is');
+
+    figure('R7-all', what => 'master and worker killed during each of '
+            . @steps . ' calls',
+        bar    => 'no secret on disk; what is left cannot be used, is found'
+            . ' by its metadata and removed',
+        result => "$killed kills; " . keys(%secret) . ' secrets, '
+            . @found . ' hits on disk; of ' . @made . ' clients made '
+            . keys(%inert) . ' inert, found and deleted',
+        count => $killed, ok => Test::More->builder->is_passing);
 };
 
 $p->stop;

@@ -9,6 +9,7 @@ use lib 't/lib';
 use IO::Socket::INET;
 use Test::More;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Portal;
 
 my $p = Auth0M2M::Portal->new;
@@ -32,8 +33,12 @@ sub quiet {
 
 # The caller is gone while that call is under way.
 
+my $leavers = 0;
+
 sub leaves_at {
     my ($step, $call) = @_;
+
+    $leavers++;
 
     $t->journal_reset;
     $t->fault({ step => $step, kind => 'delay', ms => 300 });
@@ -187,6 +192,14 @@ subtest 'an answer that is not taken' => sub {
     ok(quiet(), 'all calls have ended');
     is($p->left, $after =~ s/(\d+)/$1 + 1/ger, 'one for a replay stays');
 };
+
+figure('R12-sagas',
+    what   => 'callers of HTTP/1 and HTTP/2 that leave during each call',
+    bar    => 'nothing is left but what an Idempotency-Key will ask for',
+    result => "$leavers left, nothing remained that was not to",
+    count  => $leavers,
+    ok     => Test::More->builder->is_passing,
+);
 
 $p->stop;
 done_testing;

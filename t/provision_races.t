@@ -9,6 +9,7 @@ use lib 't/lib';
 use JSON::PP;
 use Test::More;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Portal;
 
 my $p = Auth0M2M::Portal->new(
@@ -65,9 +66,17 @@ subtest '100 keys of one user' => sub {
 
     is_deeply($s, { 200 => 5, 403 => 95 }, 'five are made')
         or diag explain $s;
-    is($p->left, '5/5/5', 'five are there');
-    is(scalar(grep { $p->usable($p->apikey($_)) }
-        grep { $_->status == 200 } @r), 5, 'and work');
+    my $left  = $p->left;
+    my $works = grep { $p->usable($p->apikey($_)) }
+        grep { $_->status == 200 } @r;
+    is($left, '5/5/5', 'five are there');
+    is($works, 5, 'and work');
+
+    figure('R35-quota', what => '100 keys asked for by one user at once,'
+            . ' quota 5', bar => 'exactly 5 made, 95 told so',
+        result => join(', ', map {"$s->{$_} x $_"} sort keys %$s)
+            . "; clients/grants/organization grants there: $left; $works work",
+        count => 100, ok => Test::More->builder->is_passing);
 };
 
 subtest '100 with one Idempotency-Key' => sub {
@@ -83,7 +92,13 @@ subtest '100 with one Idempotency-Key' => sub {
     is((grep { $_->status == 409 && !$_->header('Retry-After') } @r), 0,
         'when to come again');
     is(add(@$s{qw(201 409)}), 100, 'or in progress') or diag explain $s;
-    is($p->left, more($before, 1), 'one is there');
+    my $left = $p->left;
+    is($left, more($before, 1), 'one is there');
+    figure('R35-idempotency', what => '100 at once with one Idempotency-Key',
+        bar    => 'exactly one client',
+        result => join(', ', map {"$s->{$_} x $_"} sort keys %$s)
+            . '; clients more: ' . (int($left) - int $before),
+        count => 100, ok => Test::More->builder->is_passing);
 
     my ($id, $secret) = $p->apikey($p->new_key($user, headers => \@key,
         body => '{"name":"one"}'));

@@ -10,6 +10,7 @@ use lib 't/lib';
 use File::Find qw(find);
 use Test::More;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Portal;
 
 my $p = Auth0M2M::Portal->new(
@@ -61,8 +62,11 @@ sub use_all {
 
 # Parts of them count as well.
 
+my $scanned = 0;    # bytes
+
 sub found_in {
     my ($text, @names) = @_;
+    $scanned += length $text;
     return sort grep { index($text, substr $secret{$_}, -24) >= 0 }
         @names ? @names : keys %secret;
 }
@@ -180,6 +184,14 @@ subtest 'values that the answers do not show' => sub {
         $p->revoke($user, 'A' x 32));
     is_deeply([ map { found_in($_->raw) } @r ], [], 'other answers');
 };
+
+figure('R24', what => 'secrets in logs, files, nginx -T, environment, command'
+        . ' lines, other answers, and memory that a core file shows',
+    bar    => '0 hits',
+    result => sprintf('%d secrets, %.0f MB looked through, %s', scalar
+        keys %secret, $scanned / 1e6,
+        Test::More->builder->is_passing ? '0 hits' : 'hits'),
+    count => scalar keys %secret, ok => Test::More->builder->is_passing);
 
 $p->stop;
 done_testing;

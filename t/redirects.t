@@ -226,4 +226,6 @@ ok((grep { $_ eq '/b/x 403 "-" insufficient_scope' } @log), 'log: refused');
 ok((grep { $_ eq '/open/x 200 "org_a" ok' } @log), 'log: carried on');
 
 $n->stop;
+Auth0M2M::Guard->figured('R19-redirects',
+    'internal redirects of every kind');
 done_testing;

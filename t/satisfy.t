@@ -251,4 +251,6 @@ quiet('no keys: the address is enough', $down, '/ip-yes', @token);
 quiet('no keys: a password is enough', $down, '/basic', @basic);
 
 $n->stop;
+Auth0M2M::Guard->figured('R19-satisfy',
+    'satisfy any and all');
 done_testing;

@@ -12,6 +12,7 @@ use IO::Socket::INET;
 use Test::More;
 
 use lib 't/lib';
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Auth0M2M::Test;
 use Auth0M2M::Test::Certs;
@@ -137,6 +138,8 @@ sub said_why {
 # Proxy locations that verify nothing use the same servers first, before any
 # key set was fetched, and between one attempt and the next.
 
+my %count = map { $_ => 0 } qw(taken refused reached);
+
 sub verdicts {
     my ($s, @kinds) = @_;
     my %bad = map { $_ => 1 } @bad;
@@ -154,13 +157,14 @@ sub verdicts {
 
     for my $kind (grep { !$bad{$_} } @kinds) {
         ok($n->wait_for(sub { status($n, "/$kind", $token) == 200 }, 10),
-            "$kind: taken");
+            "$kind: taken") and $count{taken}++;
     }
 
     for my $kind (grep { $bad{$_} } @kinds) {
         ok($n->wait_for(sub { said_why($n, $s, $kind) }), "$kind: why");
         is($n->get("/proxy/$kind")->status, 200, "$kind: proxied again");
-        is(status($n, "/$kind", $token), 503, "$kind: refused");
+        is(status($n, "/$kind", $token), 503, "$kind: refused")
+            and $count{refused}++;
     }
 
     $n->stop;
@@ -187,7 +191,8 @@ sub said {
     unlink $s->path('tls.log');
 
     ok($resumed, 'the proxy locations resume sessions');
-    is($asked{$_}, undef, "$_: nothing was sent") for @bad;
+    is($asked{$_}, undef, "$_: nothing was sent") or $count{reached}++
+        for @bad;
 
     for my $kind (sort @good) {
         my @said = keys %{ $asked{$kind} || {} };
@@ -222,6 +227,7 @@ sub plaintext {
     my $answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         . 'Content-Length: ' . length($jwks) . "\r\n\r\n$jwks";
     my $real = $s->port('PLAIN');
+    my $held = 0;
     $s->start;
 
     my %way = (
@@ -264,7 +270,9 @@ sub plaintext {
                 ['GET', "/$_", ['Authorization', "Bearer $t"]]
             } @names
         ]);
-        is(scalar(grep { $_->status == 503 } @got), 20, "plaintext $way: 503");
+        my $refused = grep { $_->status == 503 } @got;
+        is($refused, 20, "plaintext $way: 503");
+        $held += $refused;
         ok(!grep({/in force$/ && /new keys/} $n->error_log),
             "plaintext $way: nothing taken");
         $n->stop;
@@ -272,13 +280,30 @@ sub plaintext {
     }
 
     $s->stop;
-    return;
+    return (scalar keys %way, $held);
 }
 
 my $s = servers();
 verdicts($s, @good, @bad);
 verdicts($s, reverse @good, @bad);
 system_store($s);
-plaintext($s);
+figure('R31',
+    what   => @bad . ' wrong and ' . @good . ' right certificates and'
+        . ' protocols, in two orders, beside proxies that verify nothing',
+    bar    => 'each wrong one refused, each right one taken, in any order',
+    result => "$count{refused} of @{[2 * @bad]} refused, $count{reached} of"
+        . " them were sent anything; $count{taken} of @{[2 * @good]} taken",
+    count  => 2 * (@bad + @good),
+    ok     => Test::More->builder->is_passing,
+);
+my ($ways, $held) = plaintext($s);
+figure('R32',
+    what   => 'plain text before, instead of, or within the handshake',
+    bar    => 'refused',
+    result => "$held of @{[20 * $ways]} key sets stay without keys, in $ways"
+        . ' ways',
+    count => 20 * $ways,
+    ok    => Test::More->builder->is_passing,
+);
 
 done_testing;

@@ -116,4 +116,6 @@ $n->refuses('B20 20 KB of dots', '/set', in_three('.' x 20_000),
     'too_large');
 
 $n->stop;
+Auth0M2M::Guard->figured('R19-sources',
+    'tokens in variables, headers, cookies, arguments');
 done_testing;

@@ -3,6 +3,7 @@ package Auth0M2M::Guard;
 use strict;
 use warnings;
 
+use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Test::Builder;
 
@@ -55,6 +56,8 @@ of claims for Mint's token(), or an array reference of header pairs.
     ask($path, $how, $method)    the response
     bearer($how)                 the header pairs
     mint                         the Auth0M2M::Mint
+    figured($id, $what)          (class or object method) notes how many
+                                 requests this test made, and their statuses
 
 =cut
 
@@ -143,6 +146,32 @@ sub bearer {
 sub ask {
     my ($self, $path, $how, $method) = @_;
     return $self->request($method // 'GET', $path, [$self->bearer($how)]);
+}
+
+my %seen;    # status => requests of all objects
+
+sub _counted {
+    my (@responses) = @_;
+
+    $seen{ $_->status }++ for @responses;
+    return wantarray ? @responses : $responses[0];
+}
+
+sub request  { return _counted(scalar shift->SUPER::request(@_)) }
+sub pipeline { return _counted(shift->SUPER::pipeline(@_)) }
+sub parallel { return _counted(shift->SUPER::parallel(@_)) }
+
+sub figured {
+    my (undef, $id, $what) = @_;
+    my $good  = Test::Builder->new->is_passing;
+    my $count = 0;
+
+    $count += $_ for values %seen;
+    figure($id, what => $what, bar => 'FA = FR = 0',
+        result => join(', ', map {"$seen{$_} x $_"} sort keys %seen)
+            . ($good ? ': FA 0, FR 0' : ': not each as expected'),
+        count => $count, ok => $good);
+    return;
 }
 
 sub accepts {

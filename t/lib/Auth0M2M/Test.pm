@@ -101,6 +101,7 @@ stopped: connections to it are refused then.
     reconfigure(%o)   new texts (http, server, main, macros), then reload
     kill_worker($sig) the first worker, default KILL; returns when another
                       has taken its place.  kill_worker($sig, $pid) picks
+    kill_all          KILL to the master and its workers; start starts again
     signal($sig)      to the master
     pid, workers      of the master; list of the workers' (sorted)
     alive             true while the master runs
@@ -380,6 +381,8 @@ sub kill_worker {
     $self->expect_log(qr/worker process $pid exited on signal/);
     return $self->{process}->kill_worker($sig, $pid);
 }
+
+sub kill_all { return $_[0]{process}->kill_all }
 
 sub pid     { return $_[0]{process}->pid }
 sub workers { return $_[0]{process}->workers }

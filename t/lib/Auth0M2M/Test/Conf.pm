@@ -93,7 +93,8 @@ sub _http {
     my $server = defined $o->{server} ? _server($o->{server}) : '';
     my $cache  = _cache($o);
     my $format = $http =~ /\blog_format\s+main\b/ ? ' main' : '';
-    my $log    = $http =~ /\baccess_log\b/
+    my $outer  = $http =~ s/(\{(?:[^{}]++|(?1))*\})//gr;
+    my $log    = $outer =~ /\baccess_log\b/
         ? ''
         : "access_log $dir/access.log$format;";
 

@@ -18,6 +18,7 @@ Auth0M2M::Test::Process - an nginx master and its workers
     stop             ends all; returns texts of what went wrong
     reload(%o)       true when new workers have replaced the old ones
     kill_worker($sig, $pid)
+    kill_all         KILL to all of them at once; true when none is left
     command(@args)   the command line with the fixed arguments
     pid, workers, alive, signal($sig)
 
@@ -205,6 +206,17 @@ sub kill_worker {
         my @now = $self->workers;
         return !(grep { $_ == $pid } @now) && @now >= $self->{workers};
     }) ? $pid : 0;
+}
+
+sub kill_all {
+    my ($self) = @_;
+    my $group = $self->{pid} or return 0;
+
+    kill 'KILL', $group, $self->workers;
+    my $gone = $self->_ended(5)
+        && $self->_wait(5, sub { !_members($group) });
+    delete @$self{qw(status group)};
+    return $gone;
 }
 
 sub stop {
