@@ -32,6 +32,13 @@ endif
 FLAVOUR := $(if $(SAN),/san,$(if $(VALGRIND),/valgrind,\
              $(if $(NGINX_SRC),/$(notdir $(NGINX_SRC)))))
 BUILD   ?= build$(strip $(FLAVOUR))
+
+# neither make nor nginx's configure has a way to quote a path
+
+ifneq ($(words $(CURDIR)) $(words $(BUILD)),1 1)
+$(error Not to be built in, for a space or no name at all: "$(CURDIR)", "$(BUILD)")
+endif
+
 override BUILD := $(abspath $(BUILD))
 
 TREE     := $(BUILD)/nginx
@@ -60,8 +67,8 @@ step = @printf '== %s\n' '$(1)'
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
-	@sed -n '/^# Variables/,/^$$/s/^# *//p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
+	@sed -n '/^# Variables/,/^$$/s/^# *//p' Makefile | \
 	    sed '1!s/^/  /'
 
 deps: ## install the Debian packages that build and test need
