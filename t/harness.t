@@ -270,8 +270,13 @@ sub alarms {
 
     my ($exit, $text) = child('kill KILL => $n->pid; done_testing');
     isnt($exit, 0, 'master killed');
-    ($exit) = child('kill TERM => $$; sleep 5; done_testing');
-    isnt($exit, 0, 'test terminated');
+    for my $sig (qw(INT TERM HUP)) {
+        ($exit, $text) = child('print "# ", $n->dir, "\n";'
+                . "kill $sig => \$\$; sleep 5; done_testing");
+        isnt($exit, 0, "SIG$sig ends the test");
+        ok($text =~ m{^# (/\S+)}m && !-e $1, 'and its folder');
+    }
+
     ($exit, $text) = child('print "# ", $n->pid, " ", $n->dir, "\n";'
             . 'kill KILL => $$');
     my ($pid, $dir) = $text =~ m{^# (\d+) (/\S+)}m;

@@ -4,6 +4,7 @@
 
 use v5.36;
 
+use File::Temp ();
 use FindBin qw($Bin);
 use IO::Socket::INET;
 use IO::Socket::SSL ();
@@ -355,6 +356,17 @@ subtest 'command line' => sub {
     waitpid $pid, 0;
     is($?, 0, 'SIGTERM: clean exit');
     ok(!-e $ready->{dir}, 'nothing is left');
+
+    my $above = File::Temp->newdir;
+    local $ENV{TMPDIR} = "$above";
+    for my $sig (qw(INT TERM HUP)) {
+        $pid = open3($in, $out, undef, $^X, "$Bin/bin/tenant");
+        ok(eventually(sub { glob "$above/tenant-*" }), 'its folder');
+        kill $sig => $pid;
+        waitpid $pid, 0;
+        is_deeply([ glob "$above/*" ], [],
+            "SIG$sig before it is ready: nothing is left");
+    }
 };
 
 $t->stop;

@@ -191,7 +191,7 @@ sub _bind ($self) {
 }
 
 sub _child ($self, $control, $) {
-    $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
     $SIG{PIPE} = 'IGNORE';
     eval { $self->_serve($control); 1 } or warn "collector: $@";
     POSIX::_exit(0);

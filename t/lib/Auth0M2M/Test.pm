@@ -440,7 +440,7 @@ sub DESTROY {
 
 END { $_ && $_->DESTROY for values %live }
 
-for my $sig (qw(INT TERM)) {
+for my $sig (qw(INT TERM HUP)) {
     $SIG{$sig} ||= sub { exit 130 };
 }
 

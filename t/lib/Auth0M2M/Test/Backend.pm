@@ -53,7 +53,7 @@ sub new {
     $self->{pid} = fork // die "fork: $!\n";
 
     if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
         eval { _serve($listen, $fh, $o{answer}, $self->{owner}); 1 }
             or warn "backend: $@";

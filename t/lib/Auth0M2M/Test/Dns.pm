@@ -58,7 +58,7 @@ sub new {
     $self->{pid} = fork // die "fork: $!\n";
 
     if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
         eval { $self->_serve($udp, $tcp); 1 } or warn "dns: $@";
         POSIX::_exit(0);

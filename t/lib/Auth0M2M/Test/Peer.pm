@@ -49,7 +49,7 @@ sub new {
     $self->{pid} = fork // die "fork: $!\n";
 
     if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
         eval { _serve($listen, $o{serve}, $self->{owner}); 1 }
             or warn "peer: $@";
