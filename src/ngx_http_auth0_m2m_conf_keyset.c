@@ -248,6 +248,7 @@ ngx_http_auth0_m2m_conf_file(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks)
         return NGX_ERROR;
     }
 
+    len = 0;
     buf = ngx_palloc(cf->pool, NGX_HTTP_AUTH0_M2M_KEYS_MAX);
     err = buf ? a0_jwk_set_write(set, buf, NGX_HTTP_AUTH0_M2M_KEYS_MAX, &len)
               : A0_ERR_INTERNAL;
