@@ -368,7 +368,7 @@ test_hooks(void)
     };
 
     for (i = 0; i < 2; i++) {
-        unit_case(rows[i].text);
+        unit_case("%s", rows[i].text);
         json = NULL;
         CHECK_EQ_INT(a0_json_parse(str(rows[i].text), MAX, &json),
                      rows[i].err);
