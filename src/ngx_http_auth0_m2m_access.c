@@ -3,6 +3,7 @@
 #include "ngx_http_auth0_m2m_verdict.h"
 
 
+static ngx_int_t ngx_http_auth0_m2m_access_answer(ngx_http_request_t *r);
 static void ngx_http_auth0_m2m_access_wake(ngx_http_request_t *r);
 
 
@@ -16,11 +17,12 @@ ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_auth0_m2m_module);
 
+    ctx = ngx_http_auth0_m2m_get_ctx(r);
+
     if (lcf->enable == NGX_HTTP_AUTH0_M2M_OFF) {
+        ngx_http_auth0_m2m_verdict_untell(r, ctx);
         return NGX_DECLINED;
     }
-
-    ctx = ngx_http_auth0_m2m_get_ctx(r);
 
     rc = ngx_http_auth0_m2m_verdict_judge(r, &ctx,
                                          ngx_http_auth0_m2m_access_wake);
@@ -35,10 +37,13 @@ ngx_http_auth0_m2m_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* the provisioning handler answers refusals itself */
-
-    if (lcf->enable == NGX_HTTP_AUTH0_M2M_OPTIONAL || lcf->provision) {
+    if (lcf->enable == NGX_HTTP_AUTH0_M2M_OPTIONAL) {
         return NGX_DECLINED;
+    }
+
+    if (lcf->provision) {
+        return (ctx->err == A0_OK) ? NGX_DECLINED
+                                   : ngx_http_auth0_m2m_access_answer(r);
     }
 
     if (ctx->err == A0_OK) {
@@ -89,6 +94,19 @@ ngx_http_auth0_m2m_access_last_handler(ngx_http_request_t *r)
     r->access_code = rc;
 
     return NGX_DECLINED;
+}
+
+
+/* The provisioning handler words refusals itself.  It is asked now: what comes
+ * between the phases, such as try_files, is not for those that are refused. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_access_answer(ngx_http_request_t *r)
+{
+    r->write_event_handler = ngx_http_request_empty_handler;
+    ngx_http_finalize_request(r, r->content_handler(r));
+
+    return NGX_DONE;
 }
 
 

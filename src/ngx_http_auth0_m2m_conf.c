@@ -4,8 +4,10 @@
 
 static char *ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value);
-static char *ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *realm);
+static char *ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_str_t *value, ngx_str_t *realm);
+static ngx_int_t ngx_http_auth0_m2m_conf_words(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_str_t *value);
 static ngx_msec_t *ngx_http_auth0_m2m_conf_time_field(
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value, ngx_str_t *time);
 
@@ -16,6 +18,7 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
 
     char        *rv;
+    ngx_int_t    mode;
     ngx_str_t   *value;
     ngx_uint_t   i;
 
@@ -30,23 +33,14 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    for (i = 0; modes[i].name.len; i++) {
-        if (modes[i].name.len == value[1].len
-            && ngx_strcmp(modes[i].name.data, value[1].data) == 0)
-        {
-            lcf->enable = modes[i].value;
-        }
-    }
-
-    if (lcf->enable == NGX_CONF_UNSET_UINT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, "
-                           "it must be on, off or optional",
-                           &value[1], &cmd->name);
+    mode = ngx_http_auth0_m2m_conf_choice(cf, cmd, modes,
+                                          "on, off or optional");
+    if (mode == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
+
+    lcf->enable = mode;
+    value = cf->args->elts;
 
     ngx_http_auth0_m2m_conf_place(cf, &lcf->place);
 
@@ -61,6 +55,31 @@ ngx_http_auth0_m2m_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+ngx_int_t
+ngx_http_auth0_m2m_conf_choice(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_conf_enum_t *choices, const char *remedy)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 0; choices[i].name.len; i++) {
+        if (choices[i].name.len == value[1].len
+            && ngx_strcmp(choices[i].name.data, value[1].data) == 0)
+        {
+            return choices[i].value;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, "
+                       "it must be %s", &value[1], &cmd->name, remedy);
+
+    return NGX_ERROR;
+}
+
+
 static char *
 ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value)
@@ -72,12 +91,14 @@ ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
         name.len = value->len - 6;
         name.data = value->data + 6;
 
-        return ngx_http_auth0_m2m_conf_realm(cf, &name, &lcf->realm);
+        return ngx_http_auth0_m2m_conf_realm(cf, cmd, &name, &lcf->realm);
     }
 
     if (ngx_strncmp(value->data, "token=$", 7) == 0
         && lcf->token_index == NGX_CONF_UNSET
-        && value->len > 7)
+        && value->len > 7
+        && strspn((char *) value->data + 7, NGX_HTTP_AUTH0_M2M_WORD "_")
+           == value->len - 7)
     {
         name.len = value->len - 7;
         name.data = value->data + 7;
@@ -99,8 +120,8 @@ ngx_http_auth0_m2m_conf_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
 /* A quoted-string of RFC 9110 section 5.6.4, without its quotes. */
 
 static char *
-ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *realm)
+ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *value, ngx_str_t *realm)
 {
     u_char  *p;
     size_t   i;
@@ -114,10 +135,10 @@ ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
 
     for (i = 0; i < value->len; i++) {
 
-        if (value->data[i] < 0x20 || value->data[i] >= 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the realm may hold printable ASCII only");
-            return NGX_CONF_ERROR;
+        if (value->data[i] < 0x20 || value->data[i] >= 0x7f
+            || value->data[i] == '$')
+        {
+            break;
         }
 
         if (value->data[i] == '"' || value->data[i] == '\\') {
@@ -125,6 +146,13 @@ ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
         }
 
         *p++ = value->data[i];
+    }
+
+    if (i == 0 || i < value->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid realm in \"%V\" directive, use printable "
+                           "ASCII without variables", &cmd->name);
+        return NGX_CONF_ERROR;
     }
 
     realm->len = p - realm->data;
@@ -136,24 +164,33 @@ ngx_http_auth0_m2m_conf_realm(ngx_conf_t *cf, ngx_str_t *value,
 ngx_uint_t
 ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *name)
 {
-    size_t  i;
-    u_char  c;
+    size_t   len;
+    u_char  *p, *last;
 
-    if (name->len == 0 || name->len > 253 || name->data[0] == '.') {
+    p = name->data;
+    last = p + name->len;
+
+    if (name->len > 253) {
         return 0;
     }
 
-    for (i = 0; i < name->len; i++) {
-        c = name->data[i];
+    for ( ;; ) {
+        len = strspn((char *) p, NGX_HTTP_AUTH0_M2M_WORD "-");
 
-        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-            && (c < '0' || c > '9') && c != '.' && c != '-')
-        {
+        if (len == 0 || len > 63 || p[0] == '-' || p[len - 1] == '-') {
+            return 0;
+        }
+
+        p += len;
+
+        if (p == last) {
+            return 1;
+        }
+
+        if (*p++ != '.') {
             return 0;
         }
     }
-
-    return 1;
 }
 
 
@@ -212,6 +249,35 @@ ngx_http_auth0_m2m_conf_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* A URL, and perhaps a domain. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_conf_words(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *value)
+{
+    if (ngx_http_auth0_m2m_conf_url(&value[1]) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL \"%V\" in \"%V\" directive, it must "
+                           "be https://host[:port], or http:// for loopback "
+                           "addresses and unix sockets", &value[1],
+                           &cmd->name);
+        return NGX_ERROR;
+    }
+
+    if (cf->args->nelts == 3
+        && !ngx_http_auth0_m2m_conf_is_domain(&value[2]))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid domain \"%V\" in \"%V\" directive, write "
+                           "the host name alone, such as acme.us.auth0.com",
+                           &value[2], &cmd->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -232,12 +298,7 @@ ngx_http_auth0_m2m_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
         }
     }
 
-    if (cf->args->nelts == 3
-        && !ngx_http_auth0_m2m_conf_is_domain(&value[2]))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid domain \"%V\" in \"%V\" directive",
-                           &value[2], &cmd->name);
+    if (ngx_http_auth0_m2m_conf_words(cf, cmd, value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -383,9 +444,6 @@ ngx_http_auth0_m2m_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     path = (ngx_str_t *) ((char *) conf + cmd->offset);
 
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return (ngx_conf_full_name(cf->cycle, path, 1) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

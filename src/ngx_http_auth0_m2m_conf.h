@@ -19,6 +19,12 @@
     ((ngx_array_t **) ((char *) (conf) + (cmd)->offset))
 
 
+/* Letters and digits, for strspn(). */
+
+#define NGX_HTTP_AUTH0_M2M_WORD                                               \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
 /* The directives, in conf_commands.c. */
 
 extern ngx_command_t  ngx_http_auth0_m2m_commands[];
@@ -41,6 +47,8 @@ char *ngx_http_auth0_m2m_conf_organization(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_auth0_m2m_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_auth0_m2m_conf_token_type(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -118,14 +126,38 @@ ngx_int_t ngx_http_auth0_m2m_conf_tls(ngx_conf_t *cf,
 
 ngx_uint_t ngx_http_auth0_m2m_conf_resolver(ngx_conf_t *cf);
 
+/*
+ * The value of the choice that the directive's first word names; choices end
+ * with a null string.  NGX_ERROR: none, an [emerg] with the remedy was logged.
+ */
+ngx_int_t ngx_http_auth0_m2m_conf_choice(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_conf_enum_t *choices, const char *remedy);
+
+/* Makes the location answer by handler alone; an error text otherwise. */
+
+char *ngx_http_auth0_m2m_conf_answer(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_http_handler_pt handler);
+
+/* While merging: nothing else took its place. */
+
+ngx_int_t ngx_http_auth0_m2m_conf_answers(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf);
+
 /* Where the directive that is being read stands. */
 
 void ngx_http_auth0_m2m_conf_place(ngx_conf_t *cf,
     ngx_http_auth0_m2m_place_t *place);
 
-/* 1 when name is a host name: letters, digits, dots and hyphens. */
+/* Of NUL-terminated words.  Domain: a host name of letters, digits, dots and
+ * hyphens.  Name: printable ASCII that can stand in a challenge (RFC 6750
+ * section 3) and looks like no variable. */
 
-ngx_uint_t ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *name);
+ngx_uint_t ngx_http_auth0_m2m_conf_is_domain(ngx_str_t *domain);
+ngx_uint_t ngx_http_auth0_m2m_conf_is_name(ngx_str_t *name);
+
+/* Bytes of http:// or https:// that url begins with; 0: no URL of ours. */
+
+size_t ngx_http_auth0_m2m_conf_url(ngx_str_t *url);
 
 
 #pragma GCC visibility pop

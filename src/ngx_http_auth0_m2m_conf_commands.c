@@ -6,13 +6,6 @@
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
 
-static ngx_conf_enum_t  ngx_http_auth0_m2m_token_types[] = {
-    { ngx_string("any"), 0 },
-    { ngx_string("at+jwt"), 1 },
-    { ngx_null_string, 0 }
-};
-
-
 /* Marks directives whose value must not be in the configuration's text. */
 
 static ngx_uint_t  ngx_http_auth0_m2m_is_secret = 1;
@@ -99,10 +92,10 @@ ngx_command_t  ngx_http_auth0_m2m_commands[] = {
 
     { ngx_string("auth0_m2m_token_type"),
       NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_auth0_m2m_conf_token_type,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_auth0_m2m_loc_conf_t, at_jwt),
-      &ngx_http_auth0_m2m_token_types },
+      0,
+      NULL },
 
     { ngx_string("auth0_m2m_leeway"),
       NGX_HTTP_AUTH0_M2M_ANY|NGX_CONF_TAKE1,

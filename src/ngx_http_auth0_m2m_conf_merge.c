@@ -1,4 +1,5 @@
 
+#include "ngx_http_auth0_m2m_authorizer.h"
 #include "ngx_http_auth0_m2m_conf.h"
 
 
@@ -175,11 +176,17 @@ static ngx_int_t
 ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *conf)
 {
-    if (conf->authorizer.line && conf->enable != NGX_HTTP_AUTH0_M2M_ON) {
+    if (ngx_http_auth0_m2m_conf_answers(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (conf->answer == ngx_http_auth0_m2m_authorizer_handler
+        && conf->enable != NGX_HTTP_AUTH0_M2M_ON)
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"auth0_m2m_authorizer\" would let everybody pass: "
                       "add \"auth0_m2m on\" to its location in %V:%ui",
-                      &conf->authorizer.file, conf->authorizer.line);
+                      &conf->answer_place.file, conf->answer_place.line);
         return NGX_ERROR;
     }
 
@@ -359,6 +366,16 @@ ngx_http_auth0_m2m_conf_audiences(ngx_conf_t *cf,
 
     s.len = ngx_strlen(env);
     s.data = (u_char *) env;
+
+    if (!ngx_http_auth0_m2m_conf_is_name(&s)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "invalid audience \"%V\" in "
+                      "PLUGIN_AUTH0_M2M_API_AUDIENCE, use printable ASCII "
+                      "without spaces, quotes, backslashes and variables, for "
+                      "\"auth0_m2m\" in %V:%ui", &s, &lcf->place.file,
+                      lcf->place.line);
+        return NGX_ERROR;
+    }
 
     audience->len = s.len;
     audience->data = ngx_pstrdup(cf->pool, &s);

@@ -1,12 +1,11 @@
 
-#include "ngx_http_auth0_m2m_authorizer.h"
 #include "ngx_http_auth0_m2m_conf.h"
 
 
 static ngx_int_t ngx_http_auth0_m2m_conf_required(ngx_conf_t *cf,
     ngx_http_auth0_m2m_require_t *req, ngx_str_t *value);
 static ngx_int_t ngx_http_auth0_m2m_conf_push(ngx_conf_t *cf,
-    ngx_array_t *a, ngx_str_t *value);
+    ngx_command_t *cmd, ngx_array_t *a, ngx_str_t *value);
 
 
 /* Lists of printable ASCII: audiences, clients. */
@@ -32,7 +31,9 @@ ngx_http_auth0_m2m_conf_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_http_auth0_m2m_conf_push(cf, *field, &value[i]) != NGX_OK) {
+        if (ngx_http_auth0_m2m_conf_push(cf, cmd, *field, &value[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -80,7 +81,9 @@ ngx_http_auth0_m2m_conf_group(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i += group->any; i < cf->args->nelts; i++) {
-        if (ngx_http_auth0_m2m_conf_push(cf, names, &value[i]) != NGX_OK) {
+        if (ngx_http_auth0_m2m_conf_push(cf, cmd, names, &value[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -134,8 +137,7 @@ ngx_http_auth0_m2m_conf_organization(ngx_conf_t *cf, ngx_command_t *cmd,
 
         if (ngx_strncmp(org[i].data, "org_", 4) == 0) {
             n = strspn((const char *) org[i].data + 4,
-                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                       "0123456789");
+                       NGX_HTTP_AUTH0_M2M_WORD);
         }
 
         if (n == 0 || n + 4 != org[i].len || org[i].len > A0_ORG_ID_MAX) {
@@ -285,6 +287,35 @@ ngx_http_auth0_m2m_conf_algorithms(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 char *
+ngx_http_auth0_m2m_conf_token_type(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
+
+    ngx_int_t  type;
+
+    static ngx_conf_enum_t  types[] = {
+        { ngx_string("any"), 0 },
+        { ngx_string("at+jwt"), 1 },
+        { ngx_null_string, 0 }
+    };
+
+    if (lcf->at_jwt != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    type = ngx_http_auth0_m2m_conf_choice(cf, cmd, types, "any or at+jwt");
+    if (type == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->at_jwt = type;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
@@ -312,48 +343,34 @@ ngx_http_auth0_m2m_conf_leeway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-char *
-ngx_http_auth0_m2m_conf_authorizer(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
-
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (lcf->authorizer.line) {
-        return "is duplicate";
-    }
-
-    ngx_http_auth0_m2m_conf_place(cf, &lcf->authorizer);
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_auth0_m2m_authorizer_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-/* Names that can stand in a challenge (RFC 6750 section 3). */
+/* A name that the list does not hold yet. */
 
 static ngx_int_t
-ngx_http_auth0_m2m_conf_push(ngx_conf_t *cf, ngx_array_t *a, ngx_str_t *value)
+ngx_http_auth0_m2m_conf_push(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_array_t *a, ngx_str_t *value)
 {
-    size_t     i;
-    a0_str_t  *s;
+    a0_str_t    *s;
+    ngx_uint_t   i;
 
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] <= 0x20 || value->data[i] >= 0x7f
-            || value->data[i] == '"' || value->data[i] == '\\')
-        {
-            break;
-        }
+    if (!ngx_http_auth0_m2m_conf_is_name(value)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"%V\" directive, use "
+                           "printable ASCII without spaces, quotes, "
+                           "backslashes and variables", value, &cmd->name);
+        return NGX_ERROR;
     }
 
-    if (value->len == 0 || i < value->len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid name \"%V\", use printable ASCII without "
-                           "spaces, quotes and backslashes", value);
-        return NGX_ERROR;
+    s = a->elts;
+
+    for (i = 0; i < a->nelts; i++) {
+        if (s[i].len == value->len
+            && ngx_strncmp(s[i].data, value->data, value->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate name \"%V\" in \"%V\" directive, "
+                               "write it once", value, &cmd->name);
+            return NGX_ERROR;
+        }
     }
 
     s = ngx_array_push(a);
@@ -364,4 +381,25 @@ ngx_http_auth0_m2m_conf_push(ngx_conf_t *cf, ngx_array_t *a, ngx_str_t *value)
     *s = ngx_http_auth0_m2m_a0(value);
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_auth0_m2m_conf_is_name(ngx_str_t *name)
+{
+    size_t  i;
+
+    if (name->len == 0 || name->data[0] == '$') {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] <= 0x20 || name->data[i] >= 0x7f
+            || name->data[i] == '"' || name->data[i] == '\\')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }

@@ -8,7 +8,8 @@ static ngx_int_t ngx_http_auth0_m2m_provision_place(
 static ngx_int_t ngx_http_auth0_m2m_conf_rate(ngx_str_t *value,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
 static char *ngx_http_auth0_m2m_provision_option(ngx_conf_t *cf,
-    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value);
+    ngx_command_t *cmd, ngx_http_auth0_m2m_loc_conf_t *lcf,
+    ngx_str_t *value);
 static ngx_uint_t ngx_http_auth0_m2m_provision_set(
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value, ngx_str_t *v);
 
@@ -19,31 +20,19 @@ ngx_http_auth0_m2m_conf_provision(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_auth0_m2m_loc_conf_t *lcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_uint_t                 i;
+    ngx_int_t                  what;
     ngx_http_core_loc_conf_t  *clcf;
 
-    /* by a0_handler_e */
+    static ngx_conf_enum_t  handlers[] = {
+        { ngx_string("create_key"), A0_HANDLER_CREATE_KEY },
+        { ngx_string("keys"), A0_HANDLER_KEYS },
+        { ngx_string("user"), A0_HANDLER_USER },
+        { ngx_null_string, 0 }
+    };
 
-    static const char  *handlers[] = { "create_key", "keys", "user", NULL };
-
-    if (lcf->provision) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 0; handlers[i]; i++) {
-        if (ngx_strcmp(value[1].data, handlers[i]) == 0) {
-            break;
-        }
-    }
-
-    if (handlers[i] == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, it must "
-                           "be create_key, keys or user", &value[1],
-                           &cmd->name);
+    what = ngx_http_auth0_m2m_conf_choice(cf, cmd, handlers,
+                                          "create_key, keys or user");
+    if (what == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
@@ -59,13 +48,10 @@ ngx_http_auth0_m2m_conf_provision(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     lcf->provision = 1;
-    lcf->handler = i;
-    lcf->provision_file = cf->conf_file->file.name;
-    lcf->provision_line = cf->conf_file->line;
+    lcf->handler = what;
 
-    clcf->handler = ngx_http_auth0_m2m_provision_handler;
-
-    return NGX_CONF_OK;
+    return ngx_http_auth0_m2m_conf_answer(cf, cmd, lcf,
+                                        ngx_http_auth0_m2m_provision_handler);
 }
 
 
@@ -102,7 +88,7 @@ ngx_http_auth0_m2m_conf_provision_options(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        rv = ngx_http_auth0_m2m_provision_option(cf, lcf, &value[i]);
+        rv = ngx_http_auth0_m2m_provision_option(cf, cmd, lcf, &value[i]);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -113,7 +99,7 @@ ngx_http_auth0_m2m_conf_provision_options(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 static char *
-ngx_http_auth0_m2m_provision_option(ngx_conf_t *cf,
+ngx_http_auth0_m2m_provision_option(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value)
 {
     u_char     *p;
@@ -131,10 +117,11 @@ ngx_http_auth0_m2m_provision_option(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid or duplicate option \"%V\", known are "
-                       "max_keys=0..100, create_user=connection, "
-                       "deadline=1s..60s, rate=Nr/s, rate=Nr/m and rate=off",
-                       value);
+                       "invalid or duplicate option \"%V\" in \"%V\" "
+                       "directive, known are max_keys=0..100, "
+                       "create_user=connection, deadline=1s..60s, "
+                       "rate=Nr/s, rate=Nr/m and rate=off", value,
+                       &cmd->name);
 
     return NGX_CONF_ERROR;
 }

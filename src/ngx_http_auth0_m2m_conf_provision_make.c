@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_auth0_m2m_provision_engine(ngx_conf_t *cf,
 static ngx_http_auth0_m2m_manager_t *ngx_http_auth0_m2m_provision_manager(
     ngx_conf_t *cf, ngx_http_auth0_m2m_loc_conf_t *lcf);
 static ngx_int_t ngx_http_auth0_m2m_provision_key(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf,
     ngx_http_auth0_m2m_manager_t *manager);
 
 
@@ -81,7 +82,7 @@ ngx_http_auth0_m2m_conf_provision_make(ngx_conf_t *cf,
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"auth0_m2m_provision\": %s in %V:%ui", why,
-                  &lcf->provision_file, lcf->provision_line);
+                  &lcf->answer_place.file, lcf->answer_place.line);
 
     return NGX_ERROR;
 }
@@ -122,6 +123,11 @@ ngx_http_auth0_m2m_provision_check(ngx_http_auth0_m2m_loc_conf_t *lcf)
     if (lcf->api_audience.len == 0) {
         return "add \"auth0_m2m_api_audience\" or set "
                "PLUGIN_AUTH0_M2M_API_AUDIENCE";
+    }
+
+    if (!ngx_http_auth0_m2m_conf_is_name(&lcf->api_audience)) {
+        return "\"auth0_m2m_api_audience\" must be printable ASCII without "
+               "spaces, quotes, backslashes and variables";
     }
 
     if (lcf->api_scope == NULL) {
@@ -307,7 +313,7 @@ ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
     manager->key = lcf->assertion_key;
     manager->conf = lcf->engine;
 
-    if (ngx_http_auth0_m2m_provision_key(cf, manager) != NGX_OK) {
+    if (ngx_http_auth0_m2m_provision_key(cf, lcf, manager) != NGX_OK) {
         return NULL;
     }
 
@@ -324,6 +330,7 @@ ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
 
 static ngx_int_t
 ngx_http_auth0_m2m_provision_key(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf,
     ngx_http_auth0_m2m_manager_t *manager)
 {
     if (manager->key.len == 0) {
@@ -339,7 +346,9 @@ ngx_http_auth0_m2m_provision_key(ngx_conf_t *cf,
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"auth0_m2m_client_assertion_key\" must be an unencrypted "
-                  "PEM private key, RSA of 2048 to 8192 bits or P-256");
+                  "PEM private key, RSA of 2048 to 8192 bits or P-256, for "
+                  "\"auth0_m2m_provision\" in %V:%ui",
+                  &lcf->answer_place.file, lcf->answer_place.line);
 
     return NGX_ERROR;
 }

@@ -16,10 +16,12 @@ typedef struct {
 } ngx_http_auth0_m2m_pages_t;
 
 
-static char *ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *secret);
-static char *ngx_http_auth0_m2m_secret_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *secret);
+static char *ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_str_t *secret);
+static char *ngx_http_auth0_m2m_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_str_t *secret);
+static ngx_fd_t ngx_http_auth0_m2m_secret_open(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_str_t *name);
 static u_char *ngx_http_auth0_m2m_secret_pages(ngx_conf_t *cf, size_t size);
 static void ngx_http_auth0_m2m_secret_wipe(void *data);
 
@@ -41,14 +43,14 @@ ngx_http_auth0_m2m_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rest.len = value[1].len - 4;
         rest.data = value[1].data + 4;
 
-        return ngx_http_auth0_m2m_secret_env(cf, &rest, field);
+        return ngx_http_auth0_m2m_secret_env(cf, cmd, &rest, field);
     }
 
     if (ngx_strncmp(value[1].data, "file:", 5) == 0) {
         rest.len = value[1].len - 5;
         rest.data = value[1].data + 5;
 
-        return ngx_http_auth0_m2m_secret_file(cf, &rest, field);
+        return ngx_http_auth0_m2m_secret_file(cf, cmd, &rest, field);
     }
 
     /* client_id is no secret, a PEM key cannot be written as a word */
@@ -88,8 +90,8 @@ ngx_http_auth0_m2m_conf_secret_set(ngx_conf_t *cf, ngx_str_t *value,
 
 
 static char *
-ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *secret)
+ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_str_t *secret)
 {
     char       *env;
     ngx_str_t   value;
@@ -98,8 +100,8 @@ ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_str_t *name,
 
     if (env == NULL || *env == '\0') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "environment variable \"%V\" is not set or empty",
-                           name);
+                           "environment variable \"%V\" of \"%V\" directive is "
+                           "not set or empty", name, &cmd->name);
         return NGX_CONF_ERROR;
     }
 
@@ -111,43 +113,30 @@ ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_str_t *name,
 
 
 static char *
-ngx_http_auth0_m2m_secret_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *secret)
+ngx_http_auth0_m2m_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name, ngx_str_t *secret)
 {
-    char             *rv;
-    u_char            buf[NGX_HTTP_AUTH0_M2M_SECRET_MAX + 1];
-    ssize_t           n;
-    ngx_fd_t          fd;
-    ngx_str_t         value;
-    ngx_file_info_t   fi;
+    char       *rv;
+    u_char      buf[NGX_HTTP_AUTH0_M2M_SECRET_MAX + 1];
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_str_t   value;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE || ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "cannot open secret file \"%V\"", name);
-        rv = NGX_CONF_ERROR;
-        goto done;
-    }
-
-    if (fi.st_mode & (S_IRWXO|S_IWGRP)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "secret file \"%V\" is open to others: chmod 600",
-                           name);
-        rv = NGX_CONF_ERROR;
-        goto done;
+    fd = ngx_http_auth0_m2m_secret_open(cf, cmd, name);
+    if (fd == NGX_INVALID_FILE) {
+        return NGX_CONF_ERROR;
     }
 
     n = ngx_read_fd(fd, buf, sizeof(buf));
 
     if (n == NGX_FILE_ERROR || n > NGX_HTTP_AUTH0_M2M_SECRET_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, (n < 0) ? ngx_errno : 0,
-                           "cannot read secret file \"%V\", or it is above "
-                           "16k", name);
+                           "cannot read secret file \"%V\" of \"%V\" "
+                           "directive, or it is above 16k", name, &cmd->name);
         rv = NGX_CONF_ERROR;
         goto done;
     }
@@ -161,15 +150,53 @@ ngx_http_auth0_m2m_secret_file(ngx_conf_t *cf, ngx_str_t *name,
 
     rv = ngx_http_auth0_m2m_conf_secret_set(cf, &value, secret);
 
-    OPENSSL_cleanse(buf, sizeof(buf));
-
 done:
+
+    OPENSSL_cleanse(buf, sizeof(buf));
+    (void) ngx_close_file(fd);
+
+    return rv;
+}
+
+
+/* A file that others cannot read; a pipe must not make nginx wait. */
+
+static ngx_fd_t
+ngx_http_auth0_m2m_secret_open(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *name)
+{
+    ngx_fd_t          fd;
+    ngx_err_t         err;
+    const char       *why;
+    ngx_file_info_t   fi;
+
+    err = 0;
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE || ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        err = ngx_errno;
+        why = "cannot be opened";
+
+    } else if (!ngx_is_file(&fi)) {
+        why = "is not a file";
+
+    } else if (fi.st_mode & (S_IRWXO|S_IWGRP)) {
+        why = "is open to others: chmod 600";
+
+    } else {
+        return fd;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                       "secret file \"%V\" of \"%V\" directive %s", name,
+                       &cmd->name, why);
 
     if (fd != NGX_INVALID_FILE) {
         (void) ngx_close_file(fd);
     }
 
-    return rv;
+    return NGX_INVALID_FILE;
 }
 
 

@@ -57,9 +57,14 @@ ngx_http_auth0_m2m_conf_reach(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks,
 
     if (uscf == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "host not found: \"%V\" of the tenant \"%V\", add "
-                           "\"resolver\" to look names up at run time",
-                           &tenant->host, &tenant->domain);
+                           "host not found: \"%V\" of \"%s\" for the tenant "
+                           "\"%V\", %s", &tenant->host,
+                           url->len ? "auth0_m2m_upstream"
+                                    : "auth0_m2m_domain",
+                           &tenant->domain,
+                           tenant->ssl ? "add \"resolver\" to look names up "
+                                         "at run time"
+                                       : "write its loopback address");
         return NGX_ERROR;
     }
 
@@ -73,6 +78,23 @@ ngx_http_auth0_m2m_conf_reach(ngx_conf_t *cf, ngx_http_auth0_m2m_keyset_t *ks,
 }
 
 
+size_t
+ngx_http_auth0_m2m_conf_url(ngx_str_t *url)
+{
+    /* neither users nor fragments, and no variables */
+
+    if (strpbrk((char *) url->data, "@#$") != NULL) {
+        return 0;
+    }
+
+    if (ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0) {
+        return 7;
+    }
+
+    return (ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0) ? 8 : 0;
+}
+
+
 static ngx_int_t
 ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
     ngx_http_auth0_m2m_tenant_t *tenant, ngx_str_t *url, ngx_url_t *u)
@@ -81,25 +103,8 @@ ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
 
     ngx_memzero(u, sizeof(ngx_url_t));
 
-    tenant->ssl = 1;
-    skip = 0;
-
-    if (url->len) {
-        if (ngx_strncasecmp(url->data, (u_char *) "http://", 7) == 0) {
-            tenant->ssl = 0;
-            skip = 7;
-
-        } else if (ngx_strncasecmp(url->data, (u_char *) "https://", 8) == 0) {
-            skip = 8;
-
-        } else {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid URL \"%V\" in \"auth0_m2m_upstream\", "
-                               "it must be https://host[:port], or http:// for "
-                               "loopback addresses and unix sockets", url);
-            return NGX_ERROR;
-        }
-    }
+    skip = url->len ? ngx_http_auth0_m2m_conf_url(url) : 0;
+    tenant->ssl = (skip != 7);
 
     u->url = url->len ? *url : tenant->domain;
     u->url.len -= skip;
@@ -110,7 +115,8 @@ ngx_http_auth0_m2m_conf_scheme(ngx_conf_t *cf,
 
     if (ngx_parse_url(cf->pool, u) != NGX_OK || u->uri.len > 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in \"%V\" of \"auth0_m2m_upstream\"",
+                           "%s in \"%V\" of \"auth0_m2m_upstream\", "
+                           "write https://host[:port] alone",
                            u->err ? u->err : "path", url);
         return NGX_ERROR;
     }

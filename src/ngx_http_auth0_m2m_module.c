@@ -86,6 +86,7 @@ ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf)
     if (mcf->zone_name.len == 0) {
         mcf->zone_name = name;
         mcf->zone_size = NGX_HTTP_AUTH0_M2M_ZONE_SIZE;
+        ngx_http_auth0_m2m_conf_place(cf, &mcf->zone_place);
     }
 
     mcf->zone = ngx_shared_memory_add(cf, &mcf->zone_name, mcf->zone_size,
@@ -161,10 +162,12 @@ ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone, void *data)
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "zone \"%V\" is too small: it holds the keys of "
-                          "%ui tenants, %ui are configured",
+                          "%ui tenants, %ui are configured, give "
+                          "\"auth0_m2m_zone\" more in %V:%ui",
                           &zone->shm.name,
                           ngx_http_auth0_m2m_shm_keys_slots(mcf->shared),
-                          mcf->keysets.nelts);
+                          mcf->keysets.nelts, &mcf->zone_place.file,
+                          mcf->zone_place.line);
             ngx_free(ids);
             return NGX_ERROR;
         }
@@ -202,7 +205,9 @@ ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "zone \"%V\" is too small for %ui Management "
-                          "clients", &zone->shm.name, mcf->managers.nelts);
+                          "clients, give \"auth0_m2m_zone\" more in %V:%ui",
+                          &zone->shm.name, mcf->managers.nelts,
+                          &mcf->zone_place.file, mcf->zone_place.line);
             return NGX_ERROR;
         }
     }

@@ -90,6 +90,7 @@ typedef struct {
     ngx_shm_zone_t                *zone;
     ngx_str_t                      zone_name;
     size_t                         zone_size;
+    ngx_http_auth0_m2m_place_t     zone_place; /* line 0: not given */
     ngx_http_auth0_m2m_shared_t   *shared;     /* set when the zone is born */
     ngx_array_t                    keysets;    /* ..._keyset_t * */
     ngx_array_t                    ssl;        /* one context a CA bundle */
@@ -129,7 +130,6 @@ typedef struct {
     ngx_http_auth0_m2m_place_t     place;           /* of `auth0_m2m` */
     ngx_http_auth0_m2m_place_t     ca_place;
     ngx_http_auth0_m2m_place_t     jwks_place;
-    ngx_http_auth0_m2m_place_t     authorizer;
 
     ngx_str_t                      client_id;
     ngx_str_t                      client_secret;
@@ -145,10 +145,11 @@ typedef struct {
     ngx_uint_t                     burst;
     ngx_uint_t                     provision;       /* this location does */
     ngx_uint_t                     handler;         /* a0_handler_e */
-    ngx_str_t                      provision_file;
-    ngx_uint_t                     provision_line;
 
     ngx_uint_t                     status;          /* format, 0: none */
+    ngx_http_handler_pt            answer;          /* of this location */
+    ngx_str_t                      answer_name;     /* its directive */
+    ngx_http_auth0_m2m_place_t     answer_place;
     ngx_http_auth0_m2m_moesif_conf_t  *moesif;      /* NULL: defaults */
 
     /* made while merging */

@@ -22,6 +22,7 @@ ngx_http_auth0_m2m_verdict_judge(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t **pctx, void (*wake)(ngx_http_request_t *r))
 {
     ngx_int_t                       rc;
+    ngx_table_elt_t                *told;
     ngx_http_auth0_m2m_ctx_t       *ctx;
     ngx_http_auth0_m2m_loc_conf_t  *lcf;
 
@@ -42,12 +43,12 @@ ngx_http_auth0_m2m_verdict_judge(ngx_http_request_t *r,
     if (ctx->done || ctx->conf != lcf) {
         ngx_http_auth0_m2m_jwks_forget(&ctx->waiter);
 
-        if (ctx->told) {
-            ctx->told->hash = 0;
-        }
+        ngx_http_auth0_m2m_verdict_untell(r, ctx);
+        told = ctx->told;
 
         ngx_memzero(ctx, sizeof(ngx_http_auth0_m2m_ctx_t));
         ctx->conf = lcf;
+        ctx->told = told;
         ctx->subrequest = (r != r->main);
     }
 

@@ -28,6 +28,12 @@ ngx_int_t ngx_http_auth0_m2m_verdict_judge(ngx_http_request_t *r,
 ngx_int_t ngx_http_auth0_m2m_verdict_deny(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
 
+/* An internal redirect: takes the refusal's header out of an answer that is
+ * not to be an error's.  ctx may be NULL. */
+
+void ngx_http_auth0_m2m_verdict_untell(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx);
+
 
 #pragma GCC visibility pop
 

@@ -33,6 +33,17 @@ ngx_http_auth0_m2m_verdict_deny(ngx_http_request_t *r,
 }
 
 
+void
+ngx_http_auth0_m2m_verdict_untell(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx)
+{
+    if (ctx && ctx->told && r->err_status < NGX_HTTP_BAD_REQUEST) {
+        ctx->told->hash = 0;
+        ctx->told = NULL;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_auth0_m2m_verdict_challenge(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx)
@@ -44,6 +55,13 @@ ngx_http_auth0_m2m_verdict_challenge(ngx_http_request_t *r,
     static ngx_str_t  retry_after = ngx_string("Retry-After");
 
     info = a0_err_info(ctx->err);
+
+    /* of a refusal whose error page is refused too */
+
+    if (ctx->told) {
+        ctx->told->hash = 0;
+        ctx->told = NULL;
+    }
 
     if (info->challenge != A0_CHALLENGE_NONE) {
         h = ngx_http_auth0_m2m_verdict_header(r, &www_authenticate);

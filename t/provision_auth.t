@@ -12,7 +12,15 @@ use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
 use Auth0M2M::Portal;
 
-my $p     = Auth0M2M::Portal->new;
+my $p     = Auth0M2M::Portal->new(server => <<'END');
+    location = /tried {
+        auth0_m2m           on;
+        auth0_m2m_audience  demoPortalSpa0000000000000000001;
+        auth0_m2m_provision create_key;
+        try_files           /none @open;
+    }
+    location @open { proxy_pass http://%%BACKEND%%; }
+END
 my $n     = $p->nginx;
 my $t     = $p->tenant;
 my $alice = $p->user;
@@ -58,6 +66,19 @@ subtest 'tokens that say too little' => sub {
         like($r->header('WWW-Authenticate'), qr/^Bearer /, 'a challenge');
         unlike($r->body, qr/error/, "nothing of the parser's");
     }
+};
+
+subtest 'what comes between the phases is not for the refused' => sub {
+    for my $method (qw(POST GET OPTIONS)) {
+        my $r = $n->request($method, '/tried');
+        is($r->status, $method eq 'OPTIONS' ? 204 : 401, $method);
+        is($n->backend->count, 0, "$method: nobody else was asked");
+    }
+
+    my $r = $n->request('POST', '/tried',
+        [ Authorization => 'Bearer ' . id_token() ]);
+    is($r->status, 200, 'with a token');
+    is($n->backend->count, 1, 'with a token: it was');
 };
 
 subtest 'tokens for others' => sub {

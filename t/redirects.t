@@ -75,6 +75,9 @@ CONF
             location /a/denied-b { error_page 401 403 /b/x; }
             location /a/denied-open { error_page 401 403 /open/x; }
             location /a/denied-named { error_page 401 403 @denied; }
+            location /a/denied-optional { error_page 401 403 /optional/x; }
+            location /a/denied-other { error_page 401 403 = /open/x; }
+            location /a/denied-other-named { error_page 401 403 = @denied; }
             location /a/denied-200 { error_page 401 403 =200 /open/x; }
         }
 
@@ -204,13 +207,27 @@ $n->backend->clear;
 $r = $n->ask('/a/denied-b', \%b);
 is($r->status, 403, 'a protected page for a refusal: the status stays');
 is($n->backend->count, 1, 'a protected page for a refusal: is shown');
-is_deeply([$r->header('WWW-Authenticate')], [],
-    'a protected page for a refusal: the verdict that counts has no challenge');
+is_deeply([$r->header('WWW-Authenticate')],
+    [$n->challenge('insufficient_scope', scope => 'a')],
+    'a protected page for a refusal: its challenge stays');
+
+$n->backend->clear;
+$r = $n->ask('/a/denied-optional', []);
+is($r->status, 401, 'a page that is optional: the status stays');
+is_deeply([$r->header('WWW-Authenticate')], ['Bearer realm="auth0-m2m"'],
+    'a page that is optional: so does the challenge');
 
 $n->backend->clear;
 $r = $n->ask('/a/denied-200', []);
 is($r->status, 200, 'error_page =200: 200');
 is($n->backend->last->header('X-Org-Id'), undef, 'error_page =200: nobody');
+is($r->header('WWW-Authenticate'), undef, 'error_page =200: no challenge');
+
+for my $path (qw(/a/denied-other /a/denied-other-named)) {
+    $r = $n->ask($path, []);
+    is($r->status, 200, "$path: another answer");
+    is($r->header('WWW-Authenticate'), undef, "$path: has no challenge");
+}
 
 # The log phase sees the last verdict.
 
