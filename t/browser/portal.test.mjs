@@ -41,6 +41,7 @@ let faults;
 before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    timeout: 120_000,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
   });
   fake = REAL ? null : await start();
@@ -70,7 +71,7 @@ async function open({ login = false, token, ...options } = {}) {
   const context = await browser.newContext({ locale: 'en-GB',
     viewport: { width: 1280, height: 900 }, ...options });
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(60_000);
 
   faults = [];
   page = await context.newPage();
