@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_auth0_m2m_provision_env_scope(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
 static const char *ngx_http_auth0_m2m_provision_check(
     ngx_http_auth0_m2m_loc_conf_t *lcf);
+static ngx_uint_t ngx_http_auth0_m2m_provision_is_audience(
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *audience);
 static ngx_int_t ngx_http_auth0_m2m_provision_engine(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
 static ngx_http_auth0_m2m_manager_t *ngx_http_auth0_m2m_provision_manager(
@@ -53,7 +55,13 @@ ngx_int_t
 ngx_http_auth0_m2m_conf_provision_make(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf)
 {
-    const char  *why;
+    const char                *why;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    /* the endpoint has a limit, and an answer, of its own */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->client_max_body_size = 0;
 
     ngx_conf_init_uint_value(lcf->max_keys, 10);
     ngx_conf_init_msec_value(lcf->deadline, 10000);
@@ -130,12 +138,43 @@ ngx_http_auth0_m2m_provision_check(ngx_http_auth0_m2m_loc_conf_t *lcf)
                "spaces, quotes, backslashes and variables";
     }
 
+    /* the portal's user is known by an ID token, which is for the portal */
+
+    if (lcf->handler != A0_HANDLER_USER
+        && ngx_http_auth0_m2m_provision_is_audience(lcf, &lcf->api_audience))
+    {
+        return "the caller would be one with a token of the API: name the "
+               "portal's client id with \"auth0_m2m_audience\"";
+    }
+
     if (lcf->api_scope == NULL) {
         return "add \"auth0_m2m_api_scope\" or set "
                "PLUGIN_AUTH0_M2M_API_SCOPE";
     }
 
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_auth0_m2m_provision_is_audience(ngx_http_auth0_m2m_loc_conf_t *lcf,
+    ngx_str_t *audience)
+{
+    size_t            i;
+    const a0_list_t  *list;
+
+    list = &lcf->policy.audiences;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (list->elts[i].len == audience->len
+            && ngx_memcmp(list->elts[i].data, audience->data, audience->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

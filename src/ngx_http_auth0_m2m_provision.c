@@ -14,9 +14,6 @@ static ngx_int_t ngx_http_auth0_m2m_provision_refuse(
 static a0_problem_e ngx_http_auth0_m2m_provision_route(
     ngx_http_auth0_m2m_provision_t *pc, a0_str_t *allow);
 static ngx_uint_t ngx_http_auth0_m2m_provision_is_json(ngx_http_request_t *r);
-static void ngx_http_auth0_m2m_provision_body(ngx_http_request_t *r);
-static a0_problem_e ngx_http_auth0_m2m_provision_read(
-    ngx_http_auth0_m2m_provision_t *pc);
 
 
 ngx_int_t
@@ -65,10 +62,7 @@ ngx_http_auth0_m2m_provision_handler(ngx_http_request_t *r)
         goto refused;
     }
 
-    rc = ngx_http_read_client_request_body(r,
-                                           ngx_http_auth0_m2m_provision_body);
-
-    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+    return ngx_http_auth0_m2m_provision_read(pc);
 
 refused:
 
@@ -124,6 +118,23 @@ ngx_http_auth0_m2m_provision_create(ngx_http_request_t *r)
 }
 
 
+/* A module's context would not outlive an internal redirect. */
+
+ngx_http_auth0_m2m_provision_t *
+ngx_http_auth0_m2m_provision_of(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
+
+    for (cln = r->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_auth0_m2m_provision_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* The request ends, answered or not; the saga goes on without it. */
 
 static void
@@ -146,7 +157,8 @@ ngx_http_auth0_m2m_provision_cleanup(void *data)
     } else if (pc->saga && pc->confirm) {
         c = pc->request->connection;
         ngx_http_auth0_m2m_saga_delivered(pc->saga,
-                                          !c->error && !c->timedout
+                                          !pc->lost && !c->error
+                                          && !c->timedout
                                           && !c->buffered
                                           && pc->request->out == NULL);
     }
@@ -272,33 +284,19 @@ ngx_http_auth0_m2m_provision_is_json(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_auth0_m2m_provision_body(ngx_http_request_t *r)
+/* The whole body is here. */
+
+void
+ngx_http_auth0_m2m_provision_ready(ngx_http_auth0_m2m_provision_t *pc)
 {
-    ngx_uint_t                       retry_after;
-    a0_problem_e                     problem;
-    ngx_http_cleanup_t              *cln;
-    ngx_http_auth0_m2m_provision_t  *pc;
+    ngx_uint_t           retry_after;
+    a0_problem_e         problem;
+    ngx_http_request_t  *r;
 
-    pc = NULL;
-
-    for (cln = r->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_auth0_m2m_provision_cleanup) {
-            pc = cln->data;
-        }
-    }
-
-    if (pc == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
+    r = pc->request;
     retry_after = 0;
-    problem = ngx_http_auth0_m2m_provision_read(pc);
 
-    if (problem == A0_PROBLEM_NONE) {
-        problem = ngx_http_auth0_m2m_provision_identify(pc);
-    }
+    problem = ngx_http_auth0_m2m_provision_identify(pc);
 
     if (problem == A0_PROBLEM_NONE) {
         problem = ngx_http_auth0_m2m_provision_admit(pc, &retry_after);
@@ -313,52 +311,4 @@ ngx_http_auth0_m2m_provision_body(ngx_http_request_t *r)
     r->write_event_handler = ngx_http_request_empty_handler;
 
     ngx_http_auth0_m2m_provision_begin(pc);
-}
-
-
-static a0_problem_e
-ngx_http_auth0_m2m_provision_read(ngx_http_auth0_m2m_provision_t *pc)
-{
-    size_t                    len;
-    u_char                   *p;
-    ngx_chain_t              *cl;
-    ngx_http_request_body_t  *rb;
-
-    rb = pc->request->request_body;
-
-    if (rb == NULL || rb->bufs == NULL) {
-        return A0_PROBLEM_NONE;
-    }
-
-    if (rb->temp_file) {
-        return A0_PROBLEM_TOO_LARGE;
-    }
-
-    len = 0;
-
-    for (cl = rb->bufs; cl; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
-    }
-
-    if (len > A0_PROVISION_BODY_MAX) {
-        return A0_PROBLEM_TOO_LARGE;
-    }
-
-    p = ngx_pnalloc(pc->request->pool, len + 1);
-    if (p == NULL) {
-        return A0_PROBLEM_INTERNAL;
-    }
-
-    pc->body.data = p;
-    pc->body.len = len;
-
-    /* the last buffer may be none */
-
-    for (cl = rb->bufs; cl; cl = cl->next) {
-        if (cl->buf->pos) {
-            p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
-        }
-    }
-
-    return A0_PROBLEM_NONE;
 }

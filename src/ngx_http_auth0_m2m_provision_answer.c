@@ -259,6 +259,10 @@ ngx_http_auth0_m2m_provision_send(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = body.len;
 
+    /* the caller's If-* are no reason to keep a credential from it */
+
+    r->disable_not_modified = 1;
+
 #if (NGX_HTTP_GZIP)
 
     /* compressed secrets leak their length, and leave copies */

@@ -22,6 +22,7 @@ typedef struct {
                                                      a slash at its end */
     a0_str_t                          key_id;
     a0_str_t                          body;
+    u_char                           *room;       /* of the body */
     a0_str_t                          sub;
     a0_provision_input_t             *input;
     ngx_str_t                         origin;     /* allowed, or empty */
@@ -38,10 +39,25 @@ typedef struct {
     unsigned                          has_record:1;
     unsigned                          answered:1;
     unsigned                          confirm:1;
+    unsigned                          lost:1;     /* could not be sent */
 } ngx_http_auth0_m2m_provision_t;
 
 
 #pragma GCC visibility push(hidden)
+
+
+/* The one that belongs to a request, or NULL. */
+
+ngx_http_auth0_m2m_provision_t *ngx_http_auth0_m2m_provision_of(
+    ngx_http_request_t *r);
+
+/*
+ * Reads the body into pc->body and calls ready(), or answers.  Returns what
+ * the content handler is to return.
+ */
+ngx_int_t ngx_http_auth0_m2m_provision_read(
+    ngx_http_auth0_m2m_provision_t *pc);
+void ngx_http_auth0_m2m_provision_ready(ngx_http_auth0_m2m_provision_t *pc);
 
 
 /*

@@ -11,12 +11,15 @@
 #define NGX_HTTP_AUTH0_M2M_RECORD_TTL     86400    /* seconds */
 
 
+static void ngx_http_auth0_m2m_provision_name(
+    ngx_http_auth0_m2m_provision_t *pc, a0_str_t *parts, ngx_uint_t n,
+    u_char *name);
 static a0_problem_e ngx_http_auth0_m2m_provision_record(
     ngx_http_auth0_m2m_provision_t *pc);
 static a0_problem_e ngx_http_auth0_m2m_provision_revoked(
     ngx_http_auth0_m2m_provision_t *pc);
 static a0_problem_e ngx_http_auth0_m2m_provision_remember(
-    ngx_http_auth0_m2m_provision_t *pc, const a0_str_t *parts, ngx_uint_t n);
+    ngx_http_auth0_m2m_provision_t *pc, a0_str_t *parts, ngx_uint_t n);
 static void ngx_http_auth0_m2m_provision_turn(ngx_event_t *ev);
 static ngx_int_t ngx_http_auth0_m2m_provision_lease(
     ngx_http_auth0_m2m_provision_t *pc);
@@ -90,7 +93,7 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
     ngx_uint_t *retry_after)
 {
     u_char                        name[NGX_HTTP_AUTH0_M2M_ID];
-    a0_str_t                      parts[2];
+    a0_str_t                      parts[3];
     ngx_msec_t                    wait;
     ngx_http_auth0_m2m_tables_t  *tables;
 
@@ -104,11 +107,11 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
         return A0_PROBLEM_BUSY;
     }
 
-    parts[1] = pc->sub;
+    parts[2] = pc->sub;
 
     if (pc->conf->rate && pc->op != A0_OP_KEY_LIST && pc->op != A0_OP_USER) {
         parts[0] = limit;
-        ngx_http_auth0_m2m_tables_name(tables, parts, 2, name);
+        ngx_http_auth0_m2m_provision_name(pc, parts, 3, name);
 
         wait = ngx_http_auth0_m2m_limit(tables, name, ngx_current_msec,
                                         pc->conf->rate, pc->conf->burst);
@@ -123,10 +126,10 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
     parts[0] = lease;
 
     if (pc->op == A0_OP_USER) {
-        parts[1] = pc->body;
+        parts[2] = pc->body;
     }
 
-    ngx_http_auth0_m2m_tables_name(tables, parts, 2, pc->lease);
+    ngx_http_auth0_m2m_provision_name(pc, parts, 3, pc->lease);
 
     /* revocations of one key wait for each other */
 
@@ -135,23 +138,36 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
 }
 
 
+/* parts[1] is for the tenant: the same sub at another one is somebody else. */
+
+static void
+ngx_http_auth0_m2m_provision_name(ngx_http_auth0_m2m_provision_t *pc,
+    a0_str_t *parts, ngx_uint_t n, u_char *name)
+{
+    parts[1].len = NGX_HTTP_AUTH0_M2M_ID;
+    parts[1].data = pc->conf->keysets[0]->id;
+
+    ngx_http_auth0_m2m_tables_name(pc->conf->manager->tables, parts, n, name);
+}
+
+
 /* Whether this key was revoked by its owner before: then it is so again. */
 
 static a0_problem_e
 ngx_http_auth0_m2m_provision_revoked(ngx_http_auth0_m2m_provision_t *pc)
 {
-    a0_str_t      parts[3];
+    a0_str_t      parts[4];
     a0_problem_e  problem;
 
     static const a0_str_t  revoked = a0_string("revoked");
 
     parts[0] = revoked;
-    parts[1] = pc->sub;
-    parts[2] = pc->key_id;
+    parts[2] = pc->sub;
+    parts[3] = pc->key_id;
 
     pc->body.len = 0;
 
-    problem = ngx_http_auth0_m2m_provision_remember(pc, parts, 3);
+    problem = ngx_http_auth0_m2m_provision_remember(pc, parts, 4);
 
     /* without room to remember, a key can still be revoked */
 
@@ -162,7 +178,7 @@ ngx_http_auth0_m2m_provision_revoked(ngx_http_auth0_m2m_provision_t *pc)
 static a0_problem_e
 ngx_http_auth0_m2m_provision_record(ngx_http_auth0_m2m_provision_t *pc)
 {
-    a0_str_t    header, key, parts[4];
+    a0_str_t    header, key, parts[5];
     ngx_str_t  *value;
 
     static const a0_str_t  idempotent = a0_string("idempotent");
@@ -193,19 +209,19 @@ ngx_http_auth0_m2m_provision_record(ngx_http_auth0_m2m_provision_t *pc)
     }
 
     parts[0] = idempotent;
-    parts[1] = pc->sub;
-    parts[2] = ngx_http_auth0_m2m_a0(&pc->request->uri);
-    parts[3] = key;
+    parts[2] = pc->sub;
+    parts[3] = ngx_http_auth0_m2m_a0(&pc->request->uri);
+    parts[4] = key;
 
     pc->input->keep = 1;
 
-    return ngx_http_auth0_m2m_provision_remember(pc, parts, 4);
+    return ngx_http_auth0_m2m_provision_remember(pc, parts, 5);
 }
 
 
 static a0_problem_e
 ngx_http_auth0_m2m_provision_remember(ngx_http_auth0_m2m_provision_t *pc,
-    const a0_str_t *parts, ngx_uint_t n)
+    a0_str_t *parts, ngx_uint_t n)
 {
     u_char                        fingerprint[A0_FINGERPRINT];
     size_t                        len;
@@ -219,12 +235,12 @@ ngx_http_auth0_m2m_provision_remember(ngx_http_auth0_m2m_provision_t *pc,
         return A0_PROBLEM_MALFORMED_REQUEST;
     }
 
-    ngx_http_auth0_m2m_tables_name(tables, parts, n, pc->record);
+    ngx_http_auth0_m2m_provision_name(pc, parts, n, pc->record);
     pc->ttl = NGX_HTTP_AUTH0_M2M_RECORD_TTL;
 
     switch (ngx_http_auth0_m2m_idempotent_begin(tables, pc->record,
                                                 fingerprint, ngx_time(),
-                                                pc->ttl, pc->replay, &len))
+                                                pc->replay, &len))
     {
     case NGX_HTTP_AUTH0_M2M_IDEMPOTENT_NEW:
         pc->has_record = 1;
@@ -379,6 +395,7 @@ ngx_http_auth0_m2m_provision_answer(void *data, const a0_todo_t *answer)
     }
 
     rc = ngx_http_auth0_m2m_provision_result(pc, answer);
+    pc->lost = (rc == NGX_ERROR || rc > NGX_OK);
 
     ngx_http_finalize_request(pc->request, rc);
     ngx_http_run_posted_requests(c);

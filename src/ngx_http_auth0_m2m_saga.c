@@ -168,13 +168,15 @@ ngx_http_auth0_m2m_saga_clean(ngx_http_auth0_m2m_manager_t *manager,
         ? ngx_http_auth0_m2m_saga_create(&args) : NULL;
 
     if (s == NULL) {
-        ngx_http_auth0_m2m_orphan_done(manager->tables, slot, 0, ngx_time(),
+        ngx_http_auth0_m2m_orphan_done(manager->tables, slot, orphan->serial,
+                                       0, ngx_time(),
                                        NGX_HTTP_AUTH0_M2M_CLEAN_RETRY);
         return;
     }
 
     s->clean = 1;
     s->slot = slot;
+    s->put = orphan->serial;
 
     if (orphan->deny) {
         ngx_http_auth0_m2m_saga_deny(s, id);

@@ -154,7 +154,7 @@ ngx_http_auth0_m2m_saga_mark(ngx_http_auth0_m2m_saga_t *s)
     entry.due = ngx_time() + NGX_HTTP_AUTH0_M2M_REQ_DUE;
 
     (void) ngx_http_auth0_m2m_orphan_put(s->manager->tables, s->manager->id,
-                                         &entry, 1);
+                                         &entry, ngx_time(), 1);
 }
 
 

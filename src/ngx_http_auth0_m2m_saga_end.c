@@ -125,11 +125,19 @@ ngx_http_auth0_m2m_saga_done(ngx_http_auth0_m2m_saga_t *s)
 
     ngx_http_auth0_m2m_saga_forget(s);
     ngx_http_auth0_m2m_saga_deny(s, s->todo.done.deny);
+
+    /* a key that was revoked needs no end */
+
+    if (s->todo.done.problem == A0_PROBLEM_NONE && s->todo.done.deny.len) {
+        ngx_http_auth0_m2m_orphan_forget(s->manager->tables, A0_RING_CLIENT,
+                                         s->todo.done.deny);
+    }
+
     ngx_http_auth0_m2m_saga_record(s, s->todo.done.client_id);
     ngx_http_auth0_m2m_saga_release(s);
 
     if (s->clean) {
-        ngx_http_auth0_m2m_orphan_done(s->manager->tables, s->slot,
+        ngx_http_auth0_m2m_orphan_done(s->manager->tables, s->slot, s->put,
                                        s->todo.done.clean, ngx_time(),
                                        NGX_HTTP_AUTH0_M2M_CLEAN_RETRY);
     }
@@ -154,7 +162,8 @@ ngx_http_auth0_m2m_saga_orphan(ngx_http_auth0_m2m_saga_t *s,
                   e->kind == A0_RING_CLIENT ? "client_id" : "req",
                   e->id.len, e->id.data);
 
-    if (ngx_http_auth0_m2m_orphan_put(s->manager->tables, s->manager->id, e, 0)
+    if (ngx_http_auth0_m2m_orphan_put(s->manager->tables, s->manager->id, e,
+                                      ngx_time(), 0)
         == NGX_OK)
     {
         return;

@@ -32,6 +32,7 @@ struct ngx_http_auth0_m2m_saga_s {
     u_char                            req[NGX_HTTP_AUTH0_M2M_CLIENT_ID_MAX];
     size_t                            req_len;   /* written to the ring */
     ngx_uint_t                        slot;      /* of the ring's entry */
+    uint64_t                          put;       /* and its serial */
     ngx_uint_t                       *counts;    /* the worker's, of callers'
                                                     sagas; NULL: none */
 

@@ -2,9 +2,6 @@
 #include "ngx_http_auth0_m2m_shm_tables.h"
 
 
-#define NGX_HTTP_AUTH0_M2M_SAGA_LIFE  300    /* seconds */
-
-
 /* The worker's copy of the revoked clients, taken at `seen` and sorted.  Pages
  * that are not used are never there. */
 
@@ -21,6 +18,8 @@ static void ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
     int64_t seconds);
 static ngx_http_auth0_m2m_ring_t *ngx_http_auth0_m2m_orphan_find_locked(
     ngx_http_auth0_m2m_tables_t *t, a0_ring_e kind, a0_str_t id);
+static ngx_http_auth0_m2m_ring_t *ngx_http_auth0_m2m_orphan_room_locked(
+    ngx_http_auth0_m2m_tables_t *t, int64_t delay);
 static ngx_uint_t ngx_http_auth0_m2m_orphan_lives(
     ngx_http_auth0_m2m_ring_t *e, int64_t seconds);
 
@@ -172,9 +171,10 @@ ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 ngx_int_t
 ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine)
+    const u_char *owner, const a0_ring_entry_t *entry, int64_t seconds,
+    ngx_uint_t mine)
 {
-    ngx_uint_t                  i;
+    int64_t                     due;
     ngx_http_auth0_m2m_ring_t  *e;
 
     if (entry->id.len == 0
@@ -183,14 +183,18 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
         return NGX_ERROR;
     }
 
+    due = entry->due;
+
     ngx_shmtx_lock(&t->shpool->mutex);
 
     e = ngx_http_auth0_m2m_orphan_find_locked(t, entry->kind, entry->id);
 
-    for (i = 0; e == NULL && i < t->n; i++) {
-        if (!t->ring[i].used) {
-            e = &t->ring[i];
-        }
+    if (e && e->orphan.kind == A0_RING_CLIENT) {
+        due = ngx_min(due, e->orphan.due);
+    }
+
+    if (e == NULL) {
+        e = ngx_http_auth0_m2m_orphan_room_locked(t, due - seconds);
     }
 
     if (e) {
@@ -201,9 +205,10 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
         ngx_memcpy(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID);
         e->orphan.len = entry->id.len;
         e->orphan.kind = entry->kind;
-        e->orphan.due = entry->due;
+        e->orphan.due = due;
         e->orphan.deny = entry->deny;
         e->orphan.tries = 0;
+        e->orphan.serial = ++t->orphans;
         e->held_until = 0;
         e->pid = mine ? (uint32_t) ngx_pid : 0;
 
@@ -214,6 +219,26 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
     ngx_shmtx_unlock(&t->shpool->mutex);
 
     return e ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Keys that end some day must not crowd out what is to be cleaned up now. */
+
+static ngx_http_auth0_m2m_ring_t *
+ngx_http_auth0_m2m_orphan_room_locked(ngx_http_auth0_m2m_tables_t *t,
+    int64_t delay)
+{
+    ngx_uint_t  i;
+
+    i = (delay > NGX_HTTP_AUTH0_M2M_SAGA_LIFE) ? t->n / 4 : 0;
+
+    for ( /* void */ ; i < t->n; i++) {
+        if (!t->ring[i].used) {
+            return &t->ring[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -237,8 +262,6 @@ ngx_http_auth0_m2m_orphan_find_locked(ngx_http_auth0_m2m_tables_t *t,
     return NULL;
 }
 
-
-/* No saga lasts so long: its number is another process's by now. */
 
 static ngx_uint_t
 ngx_http_auth0_m2m_orphan_lives(ngx_http_auth0_m2m_ring_t *e, int64_t seconds)
@@ -286,7 +309,8 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
 
 void
 ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_uint_t cleaned, int64_t seconds, ngx_int_t retry)
+    ngx_uint_t slot, uint64_t serial, ngx_uint_t cleaned, int64_t seconds,
+    ngx_int_t retry)
 {
     ngx_http_auth0_m2m_ring_t  *e;
 
@@ -294,7 +318,11 @@ ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
 
     ngx_shmtx_lock(&t->shpool->mutex);
 
-    if (cleaned) {
+    if (e->orphan.serial != serial) {
+
+        /* renewed, or another one's by now */
+
+    } else if (cleaned) {
         e->used = 0;
 
     } else {

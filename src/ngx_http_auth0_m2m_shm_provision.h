@@ -35,6 +35,7 @@ typedef struct {
     int64_t                        due;        /* seconds */
     ngx_uint_t                     deny;
     ngx_uint_t                     tries;
+    uint64_t                       serial;     /* of the last put() */
     u_char                         owner[NGX_HTTP_AUTH0_M2M_ID]; /* which
                                                   Management client cleans */
 } ngx_http_auth0_m2m_orphan_t;
@@ -114,15 +115,18 @@ ngx_uint_t ngx_http_auth0_m2m_lease_count(ngx_http_auth0_m2m_tables_t *t,
     ngx_msec_t now);
 
 
-/* Idempotency-Keys.  ttl in seconds; *client_id has CLIENT_ID_MAX bytes. */
+/*
+ * Idempotency-Keys.  *client_id has CLIENT_ID_MAX bytes.  An attempt is in
+ * flight for some minutes at most.
+ */
 
 ngx_http_auth0_m2m_idempotent_e ngx_http_auth0_m2m_idempotent_begin(
     ngx_http_auth0_m2m_tables_t *t, const u_char *name,
-    const u_char *fingerprint, int64_t seconds, ngx_int_t ttl,
-    u_char *client_id, size_t *len);
+    const u_char *fingerprint, int64_t seconds, u_char *client_id,
+    size_t *len);
 
-/* The attempt ended: with a credential, or (len 0) without, then the key may
- * be used again. */
+/* The attempt ended: with a credential, which is remembered for ttl seconds,
+ * or (len 0) without, then the key may be used again. */
 
 void ngx_http_auth0_m2m_idempotent_end(ngx_http_auth0_m2m_tables_t *t,
     const u_char *name, int64_t seconds, ngx_int_t ttl,
@@ -150,20 +154,24 @@ ngx_uint_t ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 
 /*
- * The ring.  put: NGX_ERROR when full; `mine`: taken only when this process
- * is dead.  An entry that is in it already (same kind and id) is renewed.
+ * The ring.  put: NGX_ERROR when full, which it is for what is due in more
+ * than some minutes while a quarter is still left to what is not; `mine`:
+ * taken only when this process is dead.  An entry that is in it already (same
+ * kind and id) is renewed; of a client the earlier date counts.
  * take: the next entry that is due and that nobody holds, held for ms;
- * NGX_DECLINED: none.  done: cleaned (forget it), or not: again after retry
- * seconds.  count: those that should be gone; not what is to go later, nor what
- * a saga still works on.
+ * NGX_DECLINED: none.  done: the entry of that slot and serial was cleaned
+ * (forget it), or not: again after retry seconds.  count: those that should be
+ * gone; not what is to go later, nor what a saga still works on.
  */
 ngx_int_t ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry, ngx_uint_t mine);
+    const u_char *owner, const a0_ring_entry_t *entry, int64_t seconds,
+    ngx_uint_t mine);
 ngx_int_t ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
     const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
     ngx_uint_t *slot, ngx_http_auth0_m2m_orphan_t *orphan);
 void ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_uint_t cleaned, int64_t seconds, ngx_int_t retry);
+    ngx_uint_t slot, uint64_t serial, ngx_uint_t cleaned, int64_t seconds,
+    ngx_int_t retry);
 void ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
     a0_ring_e kind, a0_str_t id);
 ngx_uint_t ngx_http_auth0_m2m_orphan_count(ngx_http_auth0_m2m_tables_t *t,

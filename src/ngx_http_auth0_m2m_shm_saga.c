@@ -150,7 +150,7 @@ ngx_http_auth0_m2m_idempotent_new(ngx_http_auth0_m2m_idempotent_t *record,
 ngx_http_auth0_m2m_idempotent_e
 ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
     const u_char *name, const u_char *fingerprint, int64_t seconds,
-    ngx_int_t ttl, u_char *client_id, size_t *len)
+    u_char *client_id, size_t *len)
 {
     ngx_uint_t                        i;
     ngx_http_auth0_m2m_idempotent_t  *record, *spare;
@@ -196,7 +196,8 @@ ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
 
     if (spare) {
         ngx_http_auth0_m2m_idempotent_new(spare, name, fingerprint,
-                                          seconds + ttl);
+                                          seconds
+                                          + NGX_HTTP_AUTH0_M2M_SAGA_LIFE);
         rc = NGX_HTTP_AUTH0_M2M_IDEMPOTENT_NEW;
     }
 

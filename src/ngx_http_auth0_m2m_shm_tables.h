@@ -13,6 +13,11 @@
 
 #define NGX_HTTP_AUTH0_M2M_TABLE_MAX   16384      /* entries of each table */
 
+/* No saga lasts so many seconds: what belongs to its process's number then
+ * belongs to another process. */
+
+#define NGX_HTTP_AUTH0_M2M_SAGA_LIFE   300
+
 
 /* In use while `used` is set; `len` is 0 while there is no token. */
 
@@ -83,6 +88,7 @@ struct ngx_http_auth0_m2m_tables_s {
     ngx_slab_pool_t                     *shpool;
     u_char                               key[32];  /* of names */
     ngx_atomic_t                         revocations;  /* sequence number */
+    uint64_t                             orphans;      /* ever put in */
     ngx_uint_t                           nmgmt;
     ngx_uint_t                           n;        /* of each table below */
     ngx_http_auth0_m2m_mgmt_t           *mgmt;

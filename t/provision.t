@@ -223,6 +223,37 @@ subtest 'a key that has ended is taken away' => sub {
         @{ $p->tenant->leftovers->{clients} } }, 15), 'the old one goes');
 };
 
+subtest 'conditions of the caller keep nothing from it' => sub {
+    my $user = $p->user;
+    my $date = 'Mon, 01 Jan 2024 00:00:00 GMT';
+
+    for my $header ([ 'If-Match' => '"x"' ], [ 'If-None-Match' => '*' ],
+        [ 'If-Modified-Since' => $date ], [ 'If-Unmodified-Since' => $date ],
+        [ Range => 'bytes=0-3' ])
+    {
+        my $r = $p->create_key($user, headers => $header);
+        is($r->status, 200, "@$header");
+        ok($p->usable($p->apikey($r)), 'the key is there');
+    }
+
+    is($n->get('/keys', $p->headers($user, 'If-None-Match' => '*'))->status,
+        200, 'nor a list');
+};
+
+subtest 'replaced twice' => sub {
+    my $user = $p->user;
+    my ($id) = $p->apikey($p->create_key($user));
+
+    for my $grace (2, 3600) {
+        is($p->rotate($user, $id, body => { grace => $grace })->status, 200,
+            "grace of $grace s");
+    }
+
+    ok($n->wait_for(sub { !grep { $_ eq $id }
+        @{ $p->tenant->leftovers->{clients} } }, 15),
+        'it goes when it was to go first');
+};
+
 subtest 'HTTP/2' => sub {
     my $user = $p->user;
     my $r    = $p->create_key($user, h2 => 1);

@@ -66,6 +66,11 @@ subtest 'what is missing' => sub {
         "$line{secret} auth0_m2m_client_assertion_key file:%%DIR%%/secret;");
     refused('no audience', qr/auth0_m2m_api_audience/, audience => '');
     refused('no scope', qr/auth0_m2m_api_scope/, scope => '');
+    refused('the API\'s own audience', qr/portal's client id/, access =>
+        'auth0_m2m on; auth0_m2m_audience spa https://api.acme.example/;');
+    refused('and so from the environment', qr/portal's client id/,
+        access => 'auth0_m2m on;', audience => '',
+        env => { PLUGIN_AUTH0_M2M_API_AUDIENCE => 'https://api.acme.example/' });
     refused('user without a rule', qr/trusted server/,
         handler => 'auth0_m2m_provision user;');
     accepted('user with a client', access => $line{access}

@@ -183,6 +183,58 @@ subtest 'two instances, one customer' => sub {
     $two->nginx->stop;
 };
 
+# Google's number of a person is the same at every tenant.
+
+subtest 'the same key of the same person at two tenants' => sub {
+    my $there = Auth0M2M::Tenant->start(domain => 'there.test.auth0.com',
+        seed => 'demo');
+    my $demo = $there->demo;
+    my $both = Auth0M2M::Portal->new(tenant => $t,
+        files => { there => $demo->{client_secret} }, http => <<"END");
+    server {
+        listen       127.0.0.1:%%PORT%%;
+        server_name  there.example;
+
+        location = /create-key {
+            auth0_m2m                on;
+            auth0_m2m_domain         @{[ $there->domain ]};
+            auth0_m2m_upstream       @{[ $there->https_url ]};
+            auth0_m2m_ssl_trusted_certificate @{[ $there->ca_file ]};
+            auth0_m2m_audience       $demo->{spa};
+            auth0_m2m_client_id      $demo->{client_id};
+            auth0_m2m_client_secret  file:%%DIR%%/there;
+            auth0_m2m_api_audience   $demo->{audience};
+            auth0_m2m_api_scope      read:orders;
+            auth0_m2m_provision      create_key;
+        }
+    }
+END
+    my $user = 'google-oauth2|1';
+    my %token;
+
+    for my $tenant ($t, $there) {
+        my $org = $tenant->add_org(name => 'same-name');
+        $tenant->add_user(user_id => $user, email => 'same@acme.example',
+            email_verified => 1, orgs => [ $org->{id} ]);
+        $token{ $tenant->domain } = $tenant->id_token(user => $user);
+    }
+
+    for my $case ([ localhost => $t ], [ 'there.example' => $there ]) {
+        my ($host, $tenant) = @$case;
+        my $r = $both->nginx->request('POST', '/create-key', [
+            Host              => $host,
+            Authorization     => 'Bearer ' . $token{ $tenant->domain },
+            'Content-Type'    => 'application/json',
+            'Idempotency-Key' => '"one"',
+        ], '{}');
+        is($r->status, 200, "a key at $host") or diag $r->body;
+        ok(!$r->header('Idempotency-Replayed'), 'which is no replay');
+    }
+
+    $both->nginx->stop;
+    $there->stop;
+};
+
 subtest 'more than a worker may run' => sub {
     my $one   = Auth0M2M::Portal->new(tenant => $t);
     my @users = map { $p->user } 1 .. 40;

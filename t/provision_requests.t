@@ -85,21 +85,28 @@ subtest 'sizes' => sub {
     my $fits = '{"note":"' . 'x' x (8192 - 11) . '"}';
     my $long = '{"note":"' . 'x' x (8192 - 10) . '"}';
     my $huge = '{"note":"' . 'x' x 100_000 . '"}';
+    my $vast = '{"note":"' . 'x' x 2_000_000 . '"}';
     my @chunked = ('Transfer-Encoding' => 'chunked');
 
     is(length $fits, 8192, 'a body at the limit');
     is($p->create_key($user, body => $fits)->status, 200, 'passes');
     is($p->create_key($user, headers => \@chunked, body => chunks($fits, 1000))
         ->status, 200, 'also in chunks');
+    is($p->create_key($user, h2 => 1, body => $fits)->status, 200,
+        'and in HTTP/2');
 
-    for my $body ($long, $huge) {
+    for my $body ($long, $huge, $vast) {
         my $name = length($body) . ' bytes';
         is_problem($p->create_key($user, body => $body), 413,
             'payload-too-large', $name);
-        is_problem($p->create_key($user, headers => \@chunked,
+        my $r = is_problem($p->create_key($user, headers => \@chunked,
             body => chunks($body, 4000)), 413, 'payload-too-large',
             "$name in chunks");
+        is($r->header('Cache-Control'), 'no-store', 'our own answer');
     }
+
+    ok(!(grep {/buffered to a temporary file/} $n->error_log),
+        'none of them was written to a file');
 
     is($p->create_key($user, headers => \@chunked, body => "zz\r\n")->status,
         400, 'broken chunks');

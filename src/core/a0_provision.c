@@ -220,6 +220,13 @@ a0_call(a0_provision_t *p, const a0_provision_now_t *now, a0_todo_t *todo)
     pause = a0_pause(p, now);
     p->held |= now->hold != 0;
 
+    /* nobody waits for it, but the worker may be asked to go */
+
+    if (left == UINT32_MAX && pause > A0_UNDO_WAIT) {
+        a0_undo_failed(p, now, pause, 1);
+        return 0;
+    }
+
     if (left < A0_CALL_MIN || pause >= left) {
         a0_expire(p, now, pause);
         return 0;

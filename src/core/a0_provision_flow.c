@@ -139,7 +139,7 @@ a0_undo_failed(a0_provision_t *p, const a0_provision_now_t *now,
 {
     uint32_t  pause;
 
-    if (final || p->tries == A0_UNDO_RETRIES) {
+    if (final || p->tries == A0_UNDO_RETRIES || wait > A0_UNDO_WAIT) {
         p->undo_lost = 1;
         p->after = A0_AT_DONE;
 

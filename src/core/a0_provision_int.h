@@ -25,6 +25,8 @@
 #define A0_PAGES          10      /* of a list within a caller's deadline */
 #define A0_CLEAN_PAGES    1000    /* of the janitor's search */
 #define A0_CLEAN_TIME     60000   /* ms for one run of the janitor */
+#define A0_UNDO_WAIT      20000   /* ms; what has to wait longer is left to
+                                     the janitor */
 #define A0_UNDO_INLINE    300     /* ms that make an undo before the answer
                                      worth trying */
 #define A0_KEYS_MAX       1000

@@ -7,6 +7,7 @@
 #define A0_POLL        50        /* while others' replies are awaited */
 #define A0_CALL_LIFE   15000     /* a call taken longer ago has no owner */
 #define A0_GAP_MAX     60000
+#define A0_FIRST       2         /* calls at once while the limit is unknown */
 
 
 static int64_t
@@ -65,10 +66,6 @@ a0_refill(a0_pace_t *pace, uint64_t now)
 {
     uint64_t  n;
 
-    if (pace->under_way && a0_elapsed(now, pace->taken) > A0_CALL_LIFE) {
-        pace->under_way = 0;
-    }
-
     if (pace->gap == 0 || pace->left >= pace->limit) {
         return;
     }
@@ -91,6 +88,14 @@ a0_pace_take(a0_pace_t *pace, uint64_t now, uint64_t *call)
     if (now < pace->hold_until) {
         due = pace->hold_until - now;
         return due > A0_WAIT_MAX ? A0_WAIT_MAX : (uint32_t) due;
+    }
+
+    if (pace->under_way && a0_elapsed(now, pace->taken) > A0_CALL_LIFE) {
+        pace->under_way = 0;
+    }
+
+    if (pace->ended == 0 && pace->under_way >= A0_FIRST) {
+        return A0_POLL;
     }
 
     if (pace->limit) {
@@ -127,6 +132,7 @@ a0_pace_feed(a0_pace_t *pace, uint64_t call, const a0_provision_now_t *now,
         pace->under_way--;
     }
 
+    pace->ended++;
     hold = a0_pace_wait(now, reply);
 
     if (hold && now->msec + hold > pace->hold_until) {

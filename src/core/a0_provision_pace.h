@@ -22,13 +22,15 @@ typedef struct {
     uint64_t  under_way;    /* calls taken and not yet fed */
     uint64_t  taken;        /* when the last of those was taken */
     uint64_t  count;        /* calls ever taken */
+    uint64_t  ended;        /* and fed */
 } a0_pace_t;
 
 
 /*
  * ms until one more call may be made; 0: now, and the call is counted as
  * taken under the number *call, so make it and feed() its reply.  The value
- * is what a0_provision_now_t.hold wants when it is not 0.
+ * is what a0_provision_now_t.hold wants when it is not 0.  Before the first
+ * reply, which tells the limit, no more than two calls are under way.
  */
 uint32_t a0_pace_take(a0_pace_t *pace, uint64_t now, uint64_t *call);
 

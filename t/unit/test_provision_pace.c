@@ -58,17 +58,44 @@ test_wait(void)
 
 
 static void
+test_pace_first(void)
+{
+    a0_pace_t   pace;
+    a0_reply_t  r;
+
+    unit_case("nothing known: go, but two at a time");
+    memset(&pace, 0, sizeof(pace));
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
+    CHECK(a0_pace_take(&pace, now.msec + 14000, &call) > 0);
+
+    unit_case("the two of a worker that died hold up nobody for long");
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec + 16000, &call), 0);
+
+    unit_case("a tenant that tells no limit has none");
+    memset(&pace, 0, sizeof(pace));
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    r = reply(200, -1, -1, -1);
+    r.ratelimit_limit = -1;
+    a0_pace_feed(&pace, 1, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+}
+
+
+static void
 test_pace(void)
 {
     a0_pace_t   pace;
     a0_reply_t  r;
 
-    unit_case("nothing known: go");
+    unit_case("what is under way counts");
     memset(&pace, 0, sizeof(pace));
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
-
-    unit_case("what is under way counts");
     r = reply(200, 3, 1, -1);
     a0_pace_feed(&pace, call, &now, &r);
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
@@ -126,14 +153,17 @@ test_pace_workers(void)
     unit_case("replies out of order");
     memset(&pace, 0, sizeof(pace));
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
+    r = reply(200, -1, -1, -1);
+    a0_pace_feed(&pace, call, &now, &r);
+    CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     CHECK_EQ_INT(a0_pace_take(&pace, now.msec, &call), 0);
     r = reply(200, 0, 2, -1);
-    a0_pace_feed(&pace, 3, &now, &r);
+    a0_pace_feed(&pace, 4, &now, &r);
     r = reply(200, 1, 2, -1);
-    a0_pace_feed(&pace, 2, &now, &r);
+    a0_pace_feed(&pace, 3, &now, &r);
     r = reply(200, 2, 2, -1);
-    a0_pace_feed(&pace, 1, &now, &r);
+    a0_pace_feed(&pace, 2, &now, &r);
     CHECK(a0_pace_take(&pace, now.msec, &call) > 0);
 
     unit_case("calls whose worker died are forgotten");
@@ -290,6 +320,7 @@ main(void)
     now.seconds = 1800000000;
     now.msec = 1000000;
     test_wait();
+    test_pace_first();
     test_pace();
     test_pace_workers();
     test_storm();

@@ -41,6 +41,7 @@ static struct {
     int                 slow;
     unsigned            chaos;          /* permille of calls that fail */
     uint32_t            dice;
+    int64_t             retry_after;    /* of a 429; 0: none */
     unsigned            status;
     const char         *type, *body;
 } S;
@@ -129,6 +130,8 @@ saga_spoil(fault_e kind, const a0_todo_t *todo, a0_reply_t *reply)
     case F_401: case F_403: case F_404: case F_409: case F_429: case F_500:
         reply->status = statuses[kind];
         reply->body = t_str("{\"message\":\"injected\"}");
+        reply->retry_after = kind == F_429 && S.retry_after ? S.retry_after
+                                                            : -1;
         return;
 
     case F_LIMIT:
