@@ -52,6 +52,7 @@ sub zipped {
 my $one  = $jwks =~ s/^\{"keys":\[(.*)\]\}\z/$1/sr;
 my $html = '<!DOCTYPE html><html><body>Sign in</body></html>';
 my $ec   = $mint->jwk($mint->key('p256-1'));
+my $bomb = zipped($jwks . ' ' x 64e6);
 
 # Each holds the right keys, where it can.
 
@@ -61,9 +62,9 @@ my %bad = (
     'gzip'          => answer(200, zipped($jwks), $json,
         'Content-Encoding: gzip'),
     'gzip-unsaid'   => answer(200, zipped($jwks), $json),
-    'gzip-64-mb'    => answer(200, zipped($jwks . ' ' x 64e6), $json,
+    'gzip-64-mb'    => answer(200, $bomb, $json,
         'Content-Encoding: gzip'),
-    'gzip-64-mb-unsaid' => answer(200, zipped($jwks . ' ' x 64e6), $json),
+    'gzip-64-mb-unsaid' => answer(200, $bomb, $json),
     'redirect'      => answer(302, $jwks, $json,
         'Location: /.well-known/jwks.json'),
     (map { ("status-$_" => answer($_, $jwks, $json)) }
