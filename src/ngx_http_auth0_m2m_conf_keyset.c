@@ -12,9 +12,11 @@ static ngx_int_t ngx_http_auth0_m2m_conf_make(ngx_conf_t *cf,
     ngx_http_auth0_m2m_route_t *route);
 static void ngx_http_auth0_m2m_conf_go(ngx_conf_t *cf,
     ngx_http_auth0_m2m_place_t *place);
-static ngx_int_t ngx_http_auth0_m2m_conf_id(ngx_conf_t *cf,
+static ngx_int_t ngx_http_auth0_m2m_conf_source(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain, ngx_str_t *url,
-    u_char *id);
+    u_char *source);
+static void ngx_http_auth0_m2m_conf_id(ngx_http_auth0_m2m_loc_conf_t *lcf,
+    const u_char *source, u_char *id);
 static ngx_http_auth0_m2m_tenant_t *ngx_http_auth0_m2m_conf_tenant(
     ngx_conf_t *cf, ngx_str_t *domain);
 static ngx_int_t ngx_http_auth0_m2m_conf_file(ngx_conf_t *cf,
@@ -28,6 +30,7 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain)
 {
     u_char                            id[NGX_HTTP_AUTH0_M2M_ID];
+    u_char                            source[NGX_HTTP_AUTH0_M2M_ID];
     ngx_uint_t                        i;
     ngx_http_auth0_m2m_route_t       *route;
     ngx_http_auth0_m2m_keyset_t      *ks, **sets;
@@ -36,11 +39,13 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
     route = ngx_http_auth0_m2m_conf_route(lcf, domain);
 
-    if (ngx_http_auth0_m2m_conf_id(cf, lcf, domain, &route->url, id)
+    if (ngx_http_auth0_m2m_conf_source(cf, lcf, domain, &route->url, source)
         != NGX_OK)
     {
         return NULL;
     }
+
+    ngx_http_auth0_m2m_conf_id(lcf, source, id);
 
     sets = mcf->keysets.elts;
 
@@ -56,6 +61,7 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     }
 
     ngx_memcpy(ks->id, id, NGX_HTTP_AUTH0_M2M_ID);
+    ngx_memcpy(ks->source, source, NGX_HTTP_AUTH0_M2M_ID);
     ks->times.valid = lcf->valid;
     ks->times.stale = lcf->stale;
     ks->times.cooldown = lcf->cooldown;
@@ -166,31 +172,54 @@ ngx_http_auth0_m2m_conf_route(ngx_http_auth0_m2m_loc_conf_t *lcf,
 }
 
 
-/* A digest of all that makes one key set another than the next. */
+/* A digest of where keys come from. */
 
 static ngx_int_t
-ngx_http_auth0_m2m_conf_id(ngx_conf_t *cf, ngx_http_auth0_m2m_loc_conf_t *lcf,
-    ngx_str_t *domain, ngx_str_t *url, u_char *id)
+ngx_http_auth0_m2m_conf_source(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *domain, ngx_str_t *url,
+    u_char *source)
 {
     u_char  *buf, *p;
     size_t   len;
 
     len = domain->len + url->len + lcf->ca_file.len + lcf->jwks_file.len
-          + 4 * (NGX_INT64_LEN + 1) + 8;
+          + NGX_INT_T_LEN + 5;
 
     buf = ngx_pnalloc(cf->temp_pool, len);
     if (buf == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(buf, "%V %V %ui %M %M %M %M %Z%V%Z%V", domain, url,
-                    ngx_http_auth0_m2m_conf_resolver(cf), lcf->valid,
-                    lcf->stale, lcf->cooldown, lcf->timeout, &lcf->ca_file,
+    p = ngx_sprintf(buf, "%V %V %ui %Z%V%Z%V", domain, url,
+                    ngx_http_auth0_m2m_conf_resolver(cf), &lcf->ca_file,
                     &lcf->jwks_file);
 
-    (void) SHA256(buf, p - buf, id);
+    (void) SHA256(buf, p - buf, source);
 
     return NGX_OK;
+}
+
+
+/* With the times, of all that makes one key set another than the next. */
+
+static void
+ngx_http_auth0_m2m_conf_id(ngx_http_auth0_m2m_loc_conf_t *lcf,
+    const u_char *source, u_char *id)
+{
+    u_char      buf[NGX_HTTP_AUTH0_M2M_ID + 4 * sizeof(ngx_msec_t)], *p;
+    ngx_uint_t  i;
+
+    const ngx_msec_t  times[] = {
+        lcf->valid, lcf->stale, lcf->cooldown, lcf->timeout
+    };
+
+    p = ngx_cpymem(buf, source, NGX_HTTP_AUTH0_M2M_ID);
+
+    for (i = 0; i < 4; i++) {
+        p = ngx_cpymem(p, &times[i], sizeof(ngx_msec_t));
+    }
+
+    (void) SHA256(buf, p - buf, id);
 }
 
 

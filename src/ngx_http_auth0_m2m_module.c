@@ -13,6 +13,7 @@ static ngx_int_t ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone,
     void *data);
 static ngx_int_t ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_main_conf_t *mcf);
+static ngx_int_t ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle);
 static void ngx_http_auth0_m2m_exit_worker(ngx_cycle_t *cycle);
 
@@ -38,7 +39,7 @@ ngx_module_t  ngx_http_auth0_m2m_module = {
     ngx_http_auth0_m2m_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_auth0_m2m_init_module,        /* init module */
     ngx_http_auth0_m2m_init_worker,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -129,8 +130,7 @@ ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone, void *data)
 {
     ngx_http_auth0_m2m_main_conf_t *old = data;
 
-    ngx_uint_t                        i, j;
-    const u_char                    **ids;
+    ngx_uint_t                        i, slots;
     ngx_http_auth0_m2m_keyset_t     **ks;
     ngx_http_auth0_m2m_main_conf_t   *mcf;
 
@@ -143,44 +143,29 @@ ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    ks = mcf->keysets.elts;
+    slots = ngx_http_auth0_m2m_shm_keys_slots(mcf->shared);
 
-    ids = ngx_alloc(mcf->keysets.nelts * sizeof(u_char *), zone->shm.log);
-    if (ids == NULL) {
+    if (mcf->keysets.nelts > slots) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" is too small: it holds the keys of "
+                      "%ui tenants, %ui are configured, give "
+                      "\"auth0_m2m_zone\" more in %V:%ui",
+                      &zone->shm.name, slots, mcf->keysets.nelts,
+                      &mcf->zone_place.file, mcf->zone_place.line);
         return NGX_ERROR;
     }
 
-    for (i = 0; i < mcf->keysets.nelts; i++) {
-        ids[i] = ks[i]->id;
+    mcf->ids = ngx_palloc(mcf->keysets.pool,
+                          mcf->keysets.nelts * sizeof(u_char *));
+    if (mcf->ids == NULL) {
+        return NGX_ERROR;
     }
 
+    ks = mcf->keysets.elts;
+
     for (i = 0; i < mcf->keysets.nelts; i++) {
-
-        if (ngx_http_auth0_m2m_shm_keys_slot(mcf->shared, ks[i]->id, ids,
-                                             mcf->keysets.nelts, &j)
-            != NGX_OK)
-        {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "zone \"%V\" is too small: it holds the keys of "
-                          "%ui tenants, %ui are configured, give "
-                          "\"auth0_m2m_zone\" more in %V:%ui",
-                          &zone->shm.name,
-                          ngx_http_auth0_m2m_shm_keys_slots(mcf->shared),
-                          mcf->keysets.nelts, &mcf->zone_place.file,
-                          mcf->zone_place.line);
-            ngx_free(ids);
-            return NGX_ERROR;
-        }
-
-        ks[i]->slot = j;
-
-        if (ks[i]->file_keys.len) {
-            ngx_http_auth0_m2m_shm_keys_static(mcf->shared, j,
-                                               ks[i]->file_keys);
-        }
+        mcf->ids[i] = ks[i]->id;
     }
-
-    ngx_free(ids);
 
     return ngx_http_auth0_m2m_zone_managers(zone, mcf);
 }
@@ -209,6 +194,43 @@ ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
                           &zone->shm.name, mcf->managers.nelts,
                           &mcf->zone_place.file, mcf->zone_place.line);
             return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Once nothing can go wrong any more with the configuration, sockets included:
+ * one that is given up must not touch the keys of the one that stays.
+ */
+
+static ngx_int_t
+ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_http_auth0_m2m_keyset_t     **ks;
+    ngx_http_auth0_m2m_main_conf_t   *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_auth0_m2m_module);
+
+    if (mcf == NULL || mcf->shared == NULL) {
+        return NGX_OK;
+    }
+
+    ks = mcf->keysets.elts;
+
+    for (i = 0; i < mcf->keysets.nelts; i++) {
+        ks[i]->slot = ngx_http_auth0_m2m_shm_keys_slot(mcf->shared, ks[i]->id,
+                                                  ks[i]->source, &ks[i]->times,
+                                                  mcf->ids,
+                                                  mcf->keysets.nelts);
+
+        if (ks[i]->file_keys.len) {
+            ngx_http_auth0_m2m_shm_keys_static(mcf->shared, ks[i]->slot,
+                                               ks[i]->file_keys);
         }
     }
 

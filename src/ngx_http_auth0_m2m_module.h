@@ -70,6 +70,8 @@ typedef struct ngx_http_auth0_m2m_jwks_state_s
 typedef struct {
     u_char                            id[NGX_HTTP_AUTH0_M2M_ID];  /* digest
                                                     of what distinguishes it */
+    u_char                            source[NGX_HTTP_AUTH0_M2M_ID];
+                                                 /* but for its times */
     ngx_http_auth0_m2m_tenant_t      *tenant;
     a0_jwks_times_t                   times;
     ngx_str_t                         file;      /* auth0_m2m_jwks_file */
@@ -93,6 +95,7 @@ typedef struct {
     ngx_http_auth0_m2m_place_t     zone_place; /* line 0: not given */
     ngx_http_auth0_m2m_shared_t   *shared;     /* set when the zone is born */
     ngx_array_t                    keysets;    /* ..._keyset_t * */
+    const u_char                 **ids;        /* of keysets */
     ngx_array_t                    ssl;        /* one context a CA bundle */
     ngx_array_t                    managers;   /* ..._manager_t * */
     ngx_uint_t                     status;     /* some location reports */

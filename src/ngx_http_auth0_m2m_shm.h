@@ -52,12 +52,17 @@ typedef struct {
 ngx_int_t ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *old, ngx_http_auth0_m2m_shared_t **shared);
 
-/* Finds the slot of key set id or claims one for it: a fresh one, else the one
- * that none of the n ids in use needs and that was fetched longest ago.
- * NGX_ERROR: more key sets than slots. */
-
-ngx_int_t ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
-    const u_char *id, const u_char **in_use, ngx_uint_t n, ngx_uint_t *slot);
+/*
+ * Finds the slot of key set id or claims one for it: a fresh one, else one that
+ * none of the n ids in use needs, of the same source if there is one, else the
+ * one that was fetched longest ago.  n is keys_slots() at most.
+ *
+ * The newest keys of its source, fetched under whatever times, go on in it:
+ * who changes only times loses no keys.
+ */
+ngx_uint_t ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
+    const u_char *id, const u_char *source, const a0_jwks_times_t *times,
+    const u_char **in_use, ngx_uint_t n);
 
 ngx_uint_t ngx_http_auth0_m2m_shm_keys_slots(ngx_http_auth0_m2m_shared_t *sh);
 

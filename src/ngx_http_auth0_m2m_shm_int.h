@@ -10,6 +10,11 @@
 #include "ngx_http_auth0_m2m_shm_provision.h"
 
 
+#if (NGX_PTR_SIZE < 8)
+#error the millisecond clock of a 32-bit nginx wraps in 49 days: 64 bits needed
+#endif
+
+
 /*
  * Writer: who holds the mutex.  Readers: anybody; `generation` and
  * `usable_until` without the mutex, the rest under it.  The lowest bit of a
@@ -19,6 +24,8 @@
 
 typedef struct {
     u_char                id[NGX_HTTP_AUTH0_M2M_ID];
+    u_char                source[NGX_HTTP_AUTH0_M2M_ID];  /* id, but for the
+                                                     times it is kept by */
     ngx_atomic_t          used;
     ngx_atomic_t          generation;
     ngx_atomic_t          usable_until;       /* ms, monotonic */

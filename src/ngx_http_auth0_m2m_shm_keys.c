@@ -2,19 +2,28 @@
 #include "ngx_http_auth0_m2m_shm_int.h"
 
 
-#define NGX_HTTP_AUTH0_M2M_FOREVER      ((ngx_atomic_uint_t) -1)
-
 #define ngx_http_auth0_m2m_buffer(k)  ((k)->generation & 1)
 
 
+static ngx_http_auth0_m2m_keys_t *ngx_http_auth0_m2m_shm_keys_claim(
+    ngx_http_auth0_m2m_shared_t *sh, const u_char *id, const u_char *source,
+    const u_char **in_use, ngx_uint_t n);
 static ngx_http_auth0_m2m_keys_t *ngx_http_auth0_m2m_shm_keys_spare(
-    ngx_http_auth0_m2m_shared_t *sh, const u_char **in_use, ngx_uint_t n);
+    ngx_http_auth0_m2m_shared_t *sh, const u_char *source,
+    const u_char **in_use, ngx_uint_t n);
+static ngx_http_auth0_m2m_keys_t *ngx_http_auth0_m2m_shm_keys_newest(
+    ngx_http_auth0_m2m_shared_t *sh, ngx_http_auth0_m2m_keys_t *k);
+static void ngx_http_auth0_m2m_shm_keys_adopt(ngx_http_auth0_m2m_shared_t *sh,
+    ngx_http_auth0_m2m_keys_t *k, ngx_http_auth0_m2m_keys_t *newest,
+    const a0_jwks_times_t *times);
 static void ngx_http_auth0_m2m_shm_keys_swap(ngx_http_auth0_m2m_shared_t *sh,
     ngx_http_auth0_m2m_keys_t *k, a0_str_t keys);
 static ngx_uint_t ngx_http_auth0_m2m_shm_keys_same(
     ngx_http_auth0_m2m_keys_t *k, a0_str_t keys);
 static ngx_uint_t ngx_http_auth0_m2m_shm_keys_of(
     ngx_http_auth0_m2m_keys_t *k, const u_char *id);
+static ngx_uint_t ngx_http_auth0_m2m_shm_keys_from(
+    ngx_http_auth0_m2m_keys_t *k, const u_char *source);
 
 
 ngx_uint_t
@@ -24,51 +33,69 @@ ngx_http_auth0_m2m_shm_keys_slots(ngx_http_auth0_m2m_shared_t *sh)
 }
 
 
-ngx_int_t
+ngx_uint_t
 ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
-    const u_char *id, const u_char **in_use, ngx_uint_t n, ngx_uint_t *slot)
+    const u_char *id, const u_char *source, const a0_jwks_times_t *times,
+    const u_char **in_use, ngx_uint_t n)
 {
     ngx_uint_t                  i;
-    ngx_http_auth0_m2m_keys_t  *k;
+    ngx_http_auth0_m2m_keys_t  *k, *newest;
 
     ngx_shmtx_lock(&sh->shpool->mutex);
 
     for (i = 0; i < sh->nkeys; i++) {
-        k = &sh->keys[i];
-
-        if (ngx_http_auth0_m2m_shm_keys_of(k, id)) {
-            goto found;
+        if (ngx_http_auth0_m2m_shm_keys_of(&sh->keys[i], id)) {
+            break;
         }
     }
 
-    k = ngx_http_auth0_m2m_shm_keys_spare(sh, in_use, n);
+    k = (i < sh->nkeys) ? &sh->keys[i]
+                        : ngx_http_auth0_m2m_shm_keys_claim(sh, id, source,
+                                                            in_use, n);
 
-    if (k == NULL) {
-        ngx_shmtx_unlock(&sh->shpool->mutex);
-        return NGX_ERROR;
+    newest = ngx_http_auth0_m2m_shm_keys_newest(sh, k);
+
+    if (newest != k || i == sh->nkeys) {
+        ngx_http_auth0_m2m_shm_keys_adopt(sh, k, newest, times);
     }
-
-    k->used = 0;
-    k->usable_until = 0;
-    k->generation = (++sh->generations) << 1;
-    ngx_memzero(&k->meta, sizeof(a0_jwks_meta_t));
-    ngx_memzero(k->len, sizeof(k->len));
-    ngx_memcpy(k->id, id, NGX_HTTP_AUTH0_M2M_ID);
-    k->used = 1;
-
-found:
-
-    *slot = k - sh->keys;
 
     ngx_shmtx_unlock(&sh->shpool->mutex);
 
-    return NGX_OK;
+    return k - sh->keys;
+}
+
+
+/* A slot that changes owners within its source keeps its keys. */
+
+static ngx_http_auth0_m2m_keys_t *
+ngx_http_auth0_m2m_shm_keys_claim(ngx_http_auth0_m2m_shared_t *sh,
+    const u_char *id, const u_char *source, const u_char **in_use,
+    ngx_uint_t n)
+{
+    ngx_http_auth0_m2m_keys_t  *k;
+
+    k = ngx_http_auth0_m2m_shm_keys_spare(sh, source, in_use, n);
+
+    if (!ngx_http_auth0_m2m_shm_keys_from(k, source)) {
+        k->used = 0;
+        k->usable_until = 0;
+        k->generation = (++sh->generations) << 1;
+        ngx_memzero(&k->meta, sizeof(a0_jwks_meta_t));
+        ngx_memzero(k->len, sizeof(k->len));
+        ngx_memcpy(k->source, source, NGX_HTTP_AUTH0_M2M_ID);
+    }
+
+    k->meta.lease_end = 0;
+    ngx_memcpy(k->id, id, NGX_HTTP_AUTH0_M2M_ID);
+    k->used = 1;
+
+    return k;
 }
 
 
 static ngx_http_auth0_m2m_keys_t *
 ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
-    const u_char **in_use, ngx_uint_t n)
+    const u_char *source, const u_char **in_use, ngx_uint_t n)
 {
     ngx_uint_t                  i, j;
     ngx_http_auth0_m2m_keys_t  *k, *spare;
@@ -88,8 +115,13 @@ ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
             }
         }
 
-        if (j == n
-            && (spare == NULL || k->meta.fetched < spare->meta.fetched))
+        if (j < n) {
+            continue;
+        }
+
+        if (spare == NULL || ngx_http_auth0_m2m_shm_keys_from(k, source)
+            || (!ngx_http_auth0_m2m_shm_keys_from(spare, source)
+                && k->meta.fetched < spare->meta.fetched))
         {
             spare = k;
         }
@@ -99,12 +131,76 @@ ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
 }
 
 
+/* Of fetched keys alone: those of a file come with the configuration. */
+
+static ngx_http_auth0_m2m_keys_t *
+ngx_http_auth0_m2m_shm_keys_newest(ngx_http_auth0_m2m_shared_t *sh,
+    ngx_http_auth0_m2m_keys_t *k)
+{
+    ngx_uint_t                  i;
+    ngx_http_auth0_m2m_keys_t  *other, *newest;
+
+    newest = k;
+
+    for (i = 0; i < sh->nkeys; i++) {
+        other = &sh->keys[i];
+
+        if (ngx_http_auth0_m2m_shm_keys_from(other, k->source)
+            && other->meta.has_keys && !other->meta.is_static
+            && other->meta.fetched > newest->meta.fetched)
+        {
+            newest = other;
+        }
+    }
+
+    return newest;
+}
+
+
+/* What runs for k in an old worker goes on running. */
+
+static void
+ngx_http_auth0_m2m_shm_keys_adopt(ngx_http_auth0_m2m_shared_t *sh,
+    ngx_http_auth0_m2m_keys_t *k, ngx_http_auth0_m2m_keys_t *newest,
+    const a0_jwks_times_t *times)
+{
+    uint64_t   lease_end;
+    a0_str_t   keys;
+
+    keys.len = newest->len[ngx_http_auth0_m2m_buffer(newest)];
+    keys.data = newest->text[ngx_http_auth0_m2m_buffer(newest)];
+
+    if (!ngx_http_auth0_m2m_shm_keys_same(k, keys)) {
+        ngx_http_auth0_m2m_shm_keys_swap(sh, k, keys);
+    }
+
+    lease_end = k->meta.lease_end;
+    k->meta = newest->meta;
+    k->meta.lease_end = lease_end;
+
+    a0_jwks_plan_adopted(&k->meta, times);
+
+    if (k->meta.has_keys) {
+        k->usable_until = a0_jwks_plan_until(&k->meta, times);
+    }
+}
+
+
 /* A worker of before a reload may find its slot given away. */
 
 static ngx_uint_t
 ngx_http_auth0_m2m_shm_keys_of(ngx_http_auth0_m2m_keys_t *k, const u_char *id)
 {
     return k->used && ngx_memcmp(k->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_auth0_m2m_shm_keys_from(ngx_http_auth0_m2m_keys_t *k,
+    const u_char *source)
+{
+    return k->used
+           && ngx_memcmp(k->source, source, NGX_HTTP_AUTH0_M2M_ID) == 0;
 }
 
 
@@ -214,7 +310,7 @@ ngx_http_auth0_m2m_shm_keys_publish(ngx_http_auth0_m2m_shared_t *sh,
     }
 
     a0_jwks_plan_succeeded(&k->meta, times, now, random);
-    k->usable_until = now + times->valid + times->stale;
+    k->usable_until = a0_jwks_plan_until(&k->meta, times);
 
 done:
 
@@ -242,7 +338,7 @@ ngx_http_auth0_m2m_shm_keys_static(ngx_http_auth0_m2m_shared_t *sh,
 
         k->meta.has_keys = 1;
         k->meta.is_static = 1;
-        k->usable_until = NGX_HTTP_AUTH0_M2M_FOREVER;
+        k->usable_until = UINT64_MAX;
     }
 
     ngx_shmtx_unlock(&sh->shpool->mutex);

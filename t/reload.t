@@ -44,11 +44,102 @@ sub keys_stay {
     ok($n->wait_for(sub { status($n, '/', $token) == 200 }), 'keys');
     is(fetches($tenant), 3, 'fetched afresh');
 
+    $n->stop;
+    return;
+}
+
+# Who lengthens `stale` while the tenant is away must not lose the keys.
+
+sub other_times {
+    my $n = nginx(workers => 2, server => protected('/'));
+
+    is(status($n, '/', $token), 200, 'times: before');
+    $tenant->outage;
     ok($n->reconfigure(
-            server => protected('/', jwks_cache => 'valid=5m')),
-        'other times');
-    ok($n->wait_for(sub { status($n, '/', $token) == 200 }), 'keys');
-    is(fetches($tenant), 4, 'a key set of its own');
+            server => protected('/', jwks_cache => 'stale=7d')),
+        'times: longer');
+    is(status($n, '/', $tenant->token), 200, "times: keys, $_") for 1 .. 4;
+    ok(!grep({/could not refresh/} $n->error_log), 'times: no fetch');
+
+    ok($n->reconfigure(
+            server => protected('/', jwks_cache => 'valid=1s stale=2s')),
+        'times: shorter');
+    ok($n->wait_for_log(qr/could not refresh/), 'times: due earlier');
+    ok($n->wait_for(sub { status($n, '/', $token) == 503 }),
+        'times: stale earlier');
+
+    # the key set of before has older keys than this one by now
+
+    $tenant->outage(0);
+    $tenant->rotate for 1, 2;
+    my $new = $tenant->token;
+    ok($n->wait_for(sub { status($n, '/', $new) == 200 }, 15),
+        'times: other keys');
+    $tenant->outage;
+    ok($n->reconfigure(server => protected('/')), 'times: as before');
+    is(status($n, '/', $new), 200, "times: other keys stay, $_") for 1 .. 4;
+    $token = $new;
+    $auth  = ['Authorization', "Bearer $token"];
+
+    $tenant->outage(0);
+    $n->stop;
+    return;
+}
+
+# Two slots for keys and both in use: each set keeps its own.
+
+sub other_times_crowded {
+    my %t = map { $_ => Auth0M2M::Tenant->start(domain => "$_.test") }
+        qw(a b);
+    my $server = sub {
+        return join '', map {
+            protected("/$_", domain => "$_.test",
+                upstream   => $t{$_}->http_url,
+                jwks_cache => $_[0])
+        } qw(a b);
+    };
+    my $n = nginx(http => zone('a:256k'), server => $server->('stale=1d'));
+
+    is(status($n, "/$_", $t{$_}->token), 200, "crowded: $_") for qw(b a);
+    $t{$_}->outage for qw(a b);
+    ok($n->reconfigure(server => $server->('stale=2d')), 'crowded: reload');
+    is(status($n, "/$_", $t{$_}->token), 200, "crowded: keys of $_")
+        for qw(a b);
+    is(status($n, "/$_->[0]",
+            Auth0M2M::Mint->new(issuer => "https://$_->[0].test/")
+                ->token(-key => $t{ $_->[1] }->keys->[0])), 401,
+        "crowded: no other key at $_->[0]") for ['a', 'b'], ['b', 'a'];
+
+    $n->stop;
+    $_->stop for values %t;
+    return;
+}
+
+# A reload that comes to nothing leaves the keys of files alone.
+
+sub in_vain {
+    my $mint = Auth0M2M::Mint->new(issuer => 'https://acme.invalid/');
+    my $new  = $mint->key('rsa-2');
+    my $file = protected('/', domain => 'acme.invalid', upstream => undef,
+        jwks_file => '%%DIR%%/keys.json');
+    my $n = nginx(
+        files  => { 'keys.json' => Auth0M2M::Mint->jwks($mint->key) },
+        server => $file,
+    );
+    my ($old) = $n->workers;
+
+    is(status($n, '/', $mint->token), 200, 'in vain: before');
+    $n->expect_log(qr/192\.0\.2\.1|still could not bind/);
+    $n->write_file('keys.json', Auth0M2M::Mint->jwks($new));
+    $n->reconfigure(
+        server => "listen 192.0.2.1:%%PORT%%;\n$file",
+        old    => 1,
+    );
+    ok($n->wait_for_log(qr/\[emerg\].*bind\(\) to 192\.0\.2\.1/),
+        'in vain: a reload that cannot listen');
+    is(($n->workers)[0], $old, 'in vain: the old worker stays');
+    is(status($n, '/', $mint->token), 200, 'in vain: with its keys');
+    is(status($n, '/', $mint->token(-key => $new)), 401, 'in vain: no others');
 
     $n->stop;
     return;
@@ -139,11 +230,11 @@ sub there_and_back {
     is(status($n, '/', $token), 200, 'there');
     ok($n->reconfigure(
             server => protected('/', jwks_cache => 'cooldown=5s')),
-        'another key set');
-    is(status($n, '/', $token), 200, 'fetched');
+        'other times');
+    is(status($n, '/', $token), 200, 'the same keys');
     ok($n->reconfigure(server => protected('/')), 'and back');
     is(status($n, '/', $token), 200, 'there');
-    is(fetches($tenant), 2, 'each was fetched once');
+    is(fetches($tenant), 1, 'fetched once');
 
     $n->stop;
     return;
@@ -175,6 +266,9 @@ sub under_load {
 }
 
 keys_stay();
+other_times();
+other_times_crowded();
+in_vain();
 fetch_in_flight();
 other_domains();
 there_and_back();

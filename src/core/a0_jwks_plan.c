@@ -96,13 +96,19 @@ int
 a0_jwks_plan_usable(const a0_jwks_meta_t *meta, const a0_jwks_times_t *times,
     uint64_t now)
 {
-    if (!meta->has_keys) {
-        return 0;
+    return meta->has_keys && now <= a0_jwks_plan_until(meta, times);
+}
+
+
+uint64_t
+a0_jwks_plan_until(const a0_jwks_meta_t *meta, const a0_jwks_times_t *times)
+{
+    if (meta->is_static) {
+        return UINT64_MAX;
     }
 
-    return meta->is_static
-           || a0_jwks_plan_since(meta->fetched, now)
-              <= a0_jwks_plan_add(times->valid, times->stale);
+    return a0_jwks_plan_add(meta->fetched,
+                            a0_jwks_plan_add(times->valid, times->stale));
 }
 
 
@@ -183,4 +189,21 @@ a0_jwks_plan_failed(a0_jwks_meta_t *meta, uint64_t now, uint32_t random)
     meta->next = a0_jwks_plan_add(now,
                                   wait - a0_jwks_plan_part(wait / 4, random));
     meta->lease_end = 0;
+}
+
+
+void
+a0_jwks_plan_adopted(a0_jwks_meta_t *meta, const a0_jwks_times_t *times)
+{
+    uint64_t  due;
+
+    if (meta->failures) {
+        return;
+    }
+
+    due = a0_jwks_plan_add(meta->fetched, times->valid - times->valid / 5);
+
+    if (meta->next > due) {
+        meta->next = due;
+    }
 }

@@ -74,6 +74,11 @@ int a0_jwks_plan_due(const a0_jwks_meta_t *meta, uint64_t now);
 int a0_jwks_plan_usable(const a0_jwks_meta_t *meta,
     const a0_jwks_times_t *times, uint64_t now);
 
+/* The last moment they may, UINT64_MAX when they never grow stale. */
+
+uint64_t a0_jwks_plan_until(const a0_jwks_meta_t *meta,
+    const a0_jwks_times_t *times);
+
 
 /* An attempt starts: takes the lease for timeout and a second. */
 
@@ -89,6 +94,11 @@ void a0_jwks_plan_succeeded(a0_jwks_meta_t *meta,
 /* It failed: 1 s, 2 s, 4 s ... 60 s, each less up to a quarter by random. */
 
 void a0_jwks_plan_failed(a0_jwks_meta_t *meta, uint64_t now, uint32_t random);
+
+/* Keys that were fetched under other times go on under these: the next fetch
+ * is due no later than they ask for; a backoff goes on. */
+
+void a0_jwks_plan_adopted(a0_jwks_meta_t *meta, const a0_jwks_times_t *times);
 
 
 #endif /* A0_JWKS_PLAN_H_INCLUDED */
