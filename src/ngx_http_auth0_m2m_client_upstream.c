@@ -91,6 +91,13 @@ ngx_http_auth0_m2m_exchange_upstream(ngx_http_auth0_m2m_exchange_t *x,
     x->conf = x->tenant->upstream;
     u->conf = &x->conf;
 
+    /* a deadline longer than usual is for a tenant that is slow to answer */
+
+    if (x->timeout > NGX_HTTP_AUTH0_M2M_READ_TIMEOUT + 1000) {
+        x->conf.send_timeout = x->timeout - 1000;
+        x->conf.read_timeout = x->timeout - 1000;
+    }
+
 #if (NGX_HTTP_SSL)
     u->ssl = x->tenant->ssl;
 #endif

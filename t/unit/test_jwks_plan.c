@@ -304,6 +304,7 @@ test_edges(void)
 
     unit_case("everything happens at 0");
     memset(&m, 0, sizeof(m));
+    CHECK_EQ_INT(a0_jwks_plan_usable(&m, &times, 0), 0);
     CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 0, 1), REFRESH);
     a0_jwks_plan_began(&m, &times, 0);
     CHECK_EQ_INT(a0_jwks_plan_decide(&m, &times, 0, 1), WAIT);
