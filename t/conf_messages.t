@@ -131,7 +131,7 @@ told("$secret file:%%DIR%%;", qr/is not a file/);
 told("$_ env:NOT_SET;",       qr/"NOT_SET" .*is not set or empty/)
     for 'auth0_m2m_client_id', 'auth0_m2m_client_assertion_key';
 
-my %key = (before => $base . $provision
+my %key = (before => ($base =~ s{https://api/}{portal}r) . $provision
     =~ s/client_secret.*/client_assertion_key env:SECRET;/r);
 
 told('auth0_m2m_provision keys;', qr/RSA of 2048 to 8192 bits or P-256/, %key);
