@@ -96,6 +96,11 @@ ngx_int_t ngx_http_auth0_m2m_conf_provision_make(ngx_conf_t *cf,
 
 /* Keeps a secret in pages of its own; an error text or NGX_CONF_OK. */
 
+/* The same from the environment; workers wipe it there. */
+
+char *ngx_http_auth0_m2m_conf_secret_env(ngx_conf_t *cf, char *env,
+    ngx_str_t *secret);
+
 char *ngx_http_auth0_m2m_conf_secret_set(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *secret);
 

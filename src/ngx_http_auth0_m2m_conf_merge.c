@@ -30,7 +30,8 @@ ngx_http_auth0_m2m_conf_create_main(ngx_conf_t *cf)
     if (ngx_array_init(&mcf->keysets, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->ssl, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->managers, cf->pool, 2, sizeof(void *))
-           != NGX_OK)
+           != NGX_OK
+        || ngx_array_init(&mcf->env, cf->pool, 2, sizeof(ngx_str_t)) != NGX_OK)
     {
         return NULL;
     }

@@ -218,19 +218,14 @@ static ngx_int_t
 ngx_http_auth0_m2m_provision_env_secret(ngx_conf_t *cf, const char *name,
     ngx_str_t *field)
 {
-    char       *env;
-    ngx_str_t   value;
+    char  *env;
 
     env = ngx_http_auth0_m2m_conf_env(name);
     if (env == NULL) {
         return NGX_OK;
     }
 
-    value.len = ngx_strlen(env);
-    value.data = (u_char *) env;
-
-    return (ngx_http_auth0_m2m_conf_secret_set(cf, &value, field)
-            == NGX_CONF_OK)
+    return (ngx_http_auth0_m2m_conf_secret_env(cf, env, field) == NGX_CONF_OK)
            ? NGX_OK : NGX_ERROR;
 }
 

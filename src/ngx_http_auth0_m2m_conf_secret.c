@@ -93,8 +93,7 @@ static char *
 ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *name, ngx_str_t *secret)
 {
-    char       *env;
-    ngx_str_t   value;
+    char  *env;
 
     env = getenv((char *) name->data);
 
@@ -105,10 +104,28 @@ ngx_http_auth0_m2m_secret_env(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    value.len = ngx_strlen(env);
-    value.data = (u_char *) env;
+    return ngx_http_auth0_m2m_conf_secret_env(cf, env, secret);
+}
 
-    return ngx_http_auth0_m2m_conf_secret_set(cf, &value, secret);
+
+char *
+ngx_http_auth0_m2m_conf_secret_env(ngx_conf_t *cf, char *env,
+    ngx_str_t *secret)
+{
+    ngx_str_t                       *value;
+    ngx_http_auth0_m2m_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
+
+    value = ngx_array_push(&mcf->env);
+    if (value == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value->len = ngx_strlen(env);
+    value->data = (u_char *) env;
+
+    return ngx_http_auth0_m2m_conf_secret_set(cf, value, secret);
 }
 
 

@@ -6,6 +6,8 @@
 #include "ngx_http_auth0_m2m_manager.h"
 #include "ngx_http_auth0_m2m_variables.h"
 
+#include <openssl/crypto.h>
+
 
 static ngx_int_t ngx_http_auth0_m2m_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_auth0_m2m_postconfiguration(ngx_conf_t *cf);
@@ -15,6 +17,7 @@ static ngx_int_t ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_main_conf_t *mcf);
 static ngx_int_t ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle);
+static void ngx_http_auth0_m2m_wipe_env(ngx_http_auth0_m2m_main_conf_t *mcf);
 static void ngx_http_auth0_m2m_exit_worker(ngx_cycle_t *cycle);
 
 
@@ -253,6 +256,10 @@ ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_process == NGX_PROCESS_WORKER) {
+        ngx_http_auth0_m2m_wipe_env(mcf);
+    }
+
     if (ngx_http_auth0_m2m_cache_init_worker(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -262,6 +269,38 @@ ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle)
     }
 
     return ngx_http_auth0_m2m_manager_init_worker(cycle, mcf);
+}
+
+
+/*
+ * The strings that the master was started with are no environment of the
+ * worker's any more, but for those that "env" hands on, and would show up in
+ * its core file.  The master keeps them, for reloads.
+ */
+
+static void
+ngx_http_auth0_m2m_wipe_env(ngx_http_auth0_m2m_main_conf_t *mcf)
+{
+    char        **e;
+    ngx_str_t    *secret;
+    ngx_uint_t    i;
+
+    secret = mcf->env.elts;
+
+    for (i = 0; i < mcf->env.nelts; i++) {
+
+        for (e = environ; *e; e++) {
+            if (secret[i].data > (u_char *) *e
+                && secret[i].data <= (u_char *) *e + ngx_strlen(*e))
+            {
+                break;
+            }
+        }
+
+        if (*e == NULL) {
+            OPENSSL_cleanse(secret[i].data, secret[i].len);
+        }
+    }
 }
 
 

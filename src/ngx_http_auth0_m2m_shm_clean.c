@@ -99,6 +99,7 @@ ngx_http_auth0_m2m_revoked(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
 
     ngx_memcpy(key.client_id, client_id.data, client_id.len);
     key.len = client_id.len;
+    key.until = 0;
 
     found = bsearch(&key, copy->elts, copy->n,
                     sizeof(ngx_http_auth0_m2m_revoked_t),

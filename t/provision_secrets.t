@@ -168,6 +168,44 @@ SKIP: {
     };
 }
 
+# Given by the environment, which the master keeps: it reads it again on
+# reload.
+
+my $users = 1000;
+
+sub by_environment {
+    my ($env, $manager) = @_;
+    my $q = Auth0M2M::Portal->new(tenant => $t, workers => 1, env => $env,
+        manager => "auth0_m2m_client_id $p->{demo}{client_id};\n$manager");
+    my @name = 'Management secret';
+    my ($worker) = $q->nginx->workers;
+
+    $q->{users} = $users += 1000;
+    is($q->create_key($q->user)->status, 200, 'it is the right one');
+    is_deeply([ in_core($worker, @name) ], [], 'not in a core of the worker');
+    ok($q->nginx->reload, 'a reload');
+    is($q->create_key($q->user)->status, 200, 'has it again');
+    ($worker) = $q->nginx->workers;
+    is_deeply([ in_core($worker, @name) ], [], 'nor of the new worker');
+    $q->nginx->stop;
+    return;
+}
+
+SKIP: {
+    skip 'sanitizers keep what was freed', 2
+        if ($ENV{TEST_NGINX_MODULE} // '') eq 'static';
+
+    subtest 'env:NAME' => sub {
+        by_environment({ CANARY => $secret{'Management secret'} },
+            'auth0_m2m_client_secret env:CANARY;');
+    };
+
+    subtest 'the variable that is read by default' => sub {
+        by_environment({ PLUGIN_AUTH0_M2M_CLIENT_SECRET
+                => $secret{'Management secret'} }, '');
+    };
+}
+
 subtest 'our own lines at level debug' => sub {
     my $q = Auth0M2M::Portal->new(tenant => $t, log_level => 'debug');
     $q->{users} = 1000;
