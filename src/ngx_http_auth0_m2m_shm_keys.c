@@ -93,14 +93,17 @@ ngx_http_auth0_m2m_shm_keys_claim(ngx_http_auth0_m2m_shared_t *sh,
 }
 
 
+/* There is one: the n ids, one of which has no slot, are no more than slots. */
+
 static ngx_http_auth0_m2m_keys_t *
 ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
     const u_char *source, const u_char **in_use, ngx_uint_t n)
 {
-    ngx_uint_t                  i, j;
+    ngx_uint_t                  i, j, found;
     ngx_http_auth0_m2m_keys_t  *k, *spare;
 
-    spare = NULL;
+    found = 0;
+    spare = &sh->keys[0];
 
     for (i = 0; i < sh->nkeys; i++) {
         k = &sh->keys[i];
@@ -119,10 +122,11 @@ ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
             continue;
         }
 
-        if (spare == NULL || ngx_http_auth0_m2m_shm_keys_from(k, source)
+        if (!found || ngx_http_auth0_m2m_shm_keys_from(k, source)
             || (!ngx_http_auth0_m2m_shm_keys_from(spare, source)
                 && k->meta.fetched < spare->meta.fetched))
         {
+            found = 1;
             spare = k;
         }
     }
