@@ -144,8 +144,7 @@ static void
 ngx_http_auth0_m2m_provision_name(ngx_http_auth0_m2m_provision_t *pc,
     a0_str_t *parts, ngx_uint_t n, u_char *name)
 {
-    parts[1].len = NGX_HTTP_AUTH0_M2M_ID;
-    parts[1].data = pc->conf->keysets[0]->id;
+    parts[1] = ngx_http_auth0_m2m_a0(&pc->conf->keysets[0]->tenant->domain);
 
     ngx_http_auth0_m2m_tables_name(pc->conf->manager->tables, parts, n, name);
 }
