@@ -266,9 +266,12 @@ ngx_http_auth0_m2m_conf_env_domain(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    domain->len = ngx_strlen(env);
+    /* with its end, as names in the configuration have it */
+
+    domain->len = ngx_strlen(env) + 1;
     domain->data = (u_char *) env;
     domain->data = ngx_pstrdup(cf->pool, domain);
+    domain->len--;
 
     if (domain->data == NULL) {
         return NGX_ERROR;
