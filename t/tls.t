@@ -96,6 +96,7 @@ sub client {
             . join('', map { <<"END" . key_location($_, $url{$_}) } @kinds),
 location = /proxy/$_ {
     proxy_pass              https://proxy_$_/.well-known/jwks.json;
+    proxy_http_version      1.0;    # else nginx 1.30 keeps the connection
     proxy_ssl_verify        off;
     proxy_ssl_server_name   on;
     proxy_ssl_name          $domain;
