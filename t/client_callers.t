@@ -106,7 +106,7 @@ sub nothing_travels {
             . length($body) . ' bytes',
         bar    => 'byte by byte the request that the module makes by itself',
         result => grep({ $_ eq $golden } @seen) . ' of ' . @seen
-            . ' are', count => scalar @seen,
+            . ' as without callers', count => scalar @seen,
         ok => Test::More->builder->is_passing);
     $n->stop;
     return;
