@@ -47,6 +47,10 @@ OWN      := $(NGINX_SRC)$(SAN)$(VALGRIND)
 SOURCE   := $(if $(NGINX_SRC),$(NGINX_SRC),\
               $(if $(OWN),$(abspath build/nginx-source)))
 
+# A user's PATH lacks what is an administrator's: syslog-ng, nginx.
+
+export PATH := $(PATH):/usr/sbin:/sbin
+
 export CC DEBUG SAN VALGRIND CFLAGS LDFLAGS JOBS TESTS BUILD
 export NGINX_SRC := $(strip $(SOURCE))
 
