@@ -151,8 +151,7 @@ ngx_http_auth0_m2m_cache_vouched(ngx_http_auth0_m2m_loc_conf_t *lcf,
 
 void
 ngx_http_auth0_m2m_cache_put(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx, ngx_http_auth0_m2m_keyset_t *ks,
-    uint64_t generation)
+    ngx_http_auth0_m2m_ctx_t *ctx, uint64_t generation)
 {
     u_char              digest[A0_TCACHE_DIGEST];
     a0_tcache_origin_t  origin;
@@ -165,7 +164,7 @@ ngx_http_auth0_m2m_cache_put(ngx_http_request_t *r,
 
     ngx_memzero(&origin, sizeof(a0_tcache_origin_t));
     origin.generation = generation;
-    origin.key_set = (uint32_t) ks->slot;
+    origin.key_set = (uint32_t) ctx->keyset->slot;
 
     ngx_http_auth0_m2m_memo_put(ctx->token, ctx->claims, &origin);
 

@@ -27,12 +27,11 @@ void ngx_http_auth0_m2m_cache_exit_worker(void);
 ngx_int_t ngx_http_auth0_m2m_cache_get(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
 
-/* Remembers ctx->token and ctx->claims, which key set ks vouched for under
+/* Remembers ctx->token and ctx->claims, which ctx->keyset vouched for under
  * generation. */
 
 void ngx_http_auth0_m2m_cache_put(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx, ngx_http_auth0_m2m_keyset_t *ks,
-    uint64_t generation);
+    ngx_http_auth0_m2m_ctx_t *ctx, uint64_t generation);
 
 
 #pragma GCC visibility pop

@@ -123,7 +123,7 @@ ngx_http_auth0_m2m_exchange_deadline(ngx_event_t *ev)
     x = ngx_http_auth0_m2m_exchange(c);
 
     if (!x->finished) {
-        x->log.log_level = ngx_cycle->log->log_level;
+        ngx_http_auth0_m2m_exchange_hush(x, 0);
 
         if (!x->reader.quiet) {
             ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,

@@ -125,6 +125,22 @@ ngx_http_auth0_m2m_exchange_event(ngx_http_auth0_m2m_exchange_t *x,
 }
 
 
+void
+ngx_http_auth0_m2m_exchange_hush(ngx_http_auth0_m2m_exchange_t *x,
+    ngx_uint_t hush)
+{
+    ngx_uint_t  level;
+
+    level = ngx_cycle->log->log_level;
+
+    if (hush && level < NGX_LOG_DEBUG) {
+        level = ngx_min(level, NGX_LOG_CRIT);
+    }
+
+    x->log.log_level = level;
+}
+
+
 static ngx_int_t
 ngx_http_auth0_m2m_exchange_request(ngx_http_auth0_m2m_exchange_t *x,
     ngx_uint_t method)

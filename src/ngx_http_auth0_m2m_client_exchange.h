@@ -69,6 +69,11 @@ void ngx_http_auth0_m2m_exchange_free(ngx_http_auth0_m2m_exchange_t *x);
 void ngx_http_auth0_m2m_exchange_event(ngx_http_auth0_m2m_exchange_t *x,
     ngx_event_t *ev, ngx_event_handler_pt handler);
 
+/* Whether nginx's own errors stay out of the log; not at level debug. */
+
+void ngx_http_auth0_m2m_exchange_hush(ngx_http_auth0_m2m_exchange_t *x,
+    ngx_uint_t hush);
+
 /*
  * client_request.c: the whole request, of HTTP/1.1, in one buffer of the pool;
  * path is set to the path in it, without the query.  NULL: no memory, or a

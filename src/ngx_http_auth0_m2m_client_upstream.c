@@ -24,8 +24,6 @@ static void ngx_http_auth0_m2m_free_peer(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
 static ngx_int_t ngx_http_auth0_m2m_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_auth0_m2m_reinit_request(ngx_http_request_t *r);
-static void ngx_http_auth0_m2m_hush(ngx_http_auth0_m2m_exchange_t *x,
-    ngx_uint_t hush);
 static ngx_int_t ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in);
 static ngx_int_t ngx_http_auth0_m2m_process_header(ngx_http_request_t *r);
 static void ngx_http_auth0_m2m_exchange_to_close(
@@ -265,31 +263,10 @@ ngx_http_auth0_m2m_reinit_request(ngx_http_request_t *r)
 
     x = ngx_http_auth0_m2m_exchange(r->connection);
 
-    ngx_http_auth0_m2m_hush(x, 0);
+    ngx_http_auth0_m2m_exchange_hush(x, 0);
     ngx_http_auth0_m2m_reader_reset(&x->reader, r);
 
     return NGX_OK;
-}
-
-
-/*
- * Why no peer is reached (name, connection, certificate), only nginx can say.
- * Once there is one, the reply tells all, and who asked quietly logs it: a
- * second line for an answer cut short would say nothing more.
- */
-
-static void
-ngx_http_auth0_m2m_hush(ngx_http_auth0_m2m_exchange_t *x, ngx_uint_t hush)
-{
-    ngx_uint_t  level;
-
-    level = ngx_cycle->log->log_level;
-
-    if (hush && x->reader.quiet && level < NGX_LOG_DEBUG) {
-        level = ngx_min(level, NGX_LOG_CRIT);
-    }
-
-    x->log.log_level = level;
 }
 
 
@@ -300,11 +277,19 @@ ngx_http_auth0_m2m_output(void *data, ngx_chain_t *in)
 {
     ngx_http_upstream_t *u = data;
 
-    ngx_connection_t  *c;
+    ngx_connection_t               *c;
+    ngx_http_auth0_m2m_exchange_t  *x;
 
     c = u->peer.connection;
+    x = ngx_http_auth0_m2m_exchange(c);
 
-    ngx_http_auth0_m2m_hush(ngx_http_auth0_m2m_exchange(c), 1);
+    /*
+     * Why no peer is reached (name, connection, certificate), only nginx can
+     * say.  Once there is one, the reply tells all, and who asked quietly logs
+     * it: a second line for an answer cut short would say nothing more.
+     */
+
+    ngx_http_auth0_m2m_exchange_hush(x, x->reader.quiet);
 
 #if (NGX_HTTP_SSL)
     if (c->ssl) {
@@ -371,7 +356,7 @@ static void
 ngx_http_auth0_m2m_exchange_to_close(ngx_http_auth0_m2m_exchange_t *x)
 {
     x->conf.next_upstream = 0;
-    x->log.log_level = ngx_min(x->log.log_level, NGX_LOG_CRIT);
+    ngx_http_auth0_m2m_exchange_hush(x, 1);
 }
 
 

@@ -14,8 +14,7 @@ static a0_err_t ngx_http_auth0_m2m_token_header(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_auth0_m2m_token_in_args(ngx_str_t *args);
 static ngx_uint_t ngx_http_auth0_m2m_token_syntax(a0_str_t token);
 static ngx_int_t ngx_http_auth0_m2m_token_parse(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt,
-    ngx_http_auth0_m2m_keyset_t **ks);
+    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt);
 
 
 a0_err_t
@@ -152,8 +151,7 @@ ngx_http_auth0_m2m_token_syntax(a0_str_t token)
 
 static ngx_int_t
 ngx_http_auth0_m2m_token_parse(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt,
-    ngx_http_auth0_m2m_keyset_t **ks)
+    ngx_http_auth0_m2m_ctx_t *ctx, a0_jwt_t *jwt)
 {
     size_t                          i;
     u_char                         *work;
@@ -187,7 +185,7 @@ ngx_http_auth0_m2m_token_parse(ngx_http_request_t *r,
 
     ctx->err = a0_policy_select(&lcf->policy, jwt->claims, &i);
     if (ctx->err == A0_OK) {
-        *ks = lcf->keysets[i];
+        ctx->keyset = lcf->keysets[i];
     }
 
     return NGX_OK;
@@ -202,12 +200,9 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
     a0_jwk_t                        *key;
     a0_jwt_t                         jwt;
     ngx_uint_t                       wait;
-    ngx_http_auth0_m2m_keyset_t     *ks;
     ngx_http_auth0_m2m_main_conf_t  *mcf;
 
-    ks = NULL;
-
-    if (ngx_http_auth0_m2m_token_parse(r, ctx, &jwt, &ks) != NGX_OK) {
+    if (ngx_http_auth0_m2m_token_parse(r, ctx, &jwt) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -217,7 +212,7 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
 
     wait = 0;
 
-    ctx->err = ngx_http_auth0_m2m_jwks_key(ks, jwt.kid, jwt.alg,
+    ctx->err = ngx_http_auth0_m2m_jwks_key(ctx->keyset, jwt.kid, jwt.alg,
                                            ctx->waited ? NULL : &ctx->waiter,
                                            &key, &generation, &wait);
     if (wait) {
@@ -238,7 +233,7 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
     }
 
     ctx->claims = jwt.claims;
-    ngx_http_auth0_m2m_cache_put(r, ctx, ks, generation);
+    ngx_http_auth0_m2m_cache_put(r, ctx, generation);
 
     return NGX_OK;
 }
@@ -263,7 +258,7 @@ ngx_http_auth0_m2m_token_payload(a0_str_t token)
 
 ngx_int_t
 ngx_http_auth0_m2m_token_retry_after(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value)
+    ngx_http_auth0_m2m_ctx_t *ctx, ngx_str_t *value)
 {
     uint64_t                         seconds;
     ngx_http_auth0_m2m_keyset_t     *ks;
@@ -271,7 +266,7 @@ ngx_http_auth0_m2m_token_retry_after(ngx_http_request_t *r,
     ngx_http_auth0_m2m_main_conf_t  *mcf;
 
     mcf = ngx_http_auth0_m2m_token_mcf(r);
-    ks = lcf->keysets[0];
+    ks = ctx->keyset;
     seconds = 1;
 
     if (ngx_http_auth0_m2m_shm_keys_read(mcf->shared, ks->slot, ks->id, &info,

@@ -33,10 +33,10 @@ ngx_int_t ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
 
 a0_str_t ngx_http_auth0_m2m_token_payload(a0_str_t token);
 
-/* When to come back while keys are not to be had, in seconds. */
+/* When to come back while ctx->keyset has no keys, in seconds. */
 
 ngx_int_t ngx_http_auth0_m2m_token_retry_after(ngx_http_request_t *r,
-    ngx_http_auth0_m2m_loc_conf_t *lcf, ngx_str_t *value);
+    ngx_http_auth0_m2m_ctx_t *ctx, ngx_str_t *value);
 
 /* Counts a verdict. */
 

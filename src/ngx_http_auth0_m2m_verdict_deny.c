@@ -86,7 +86,7 @@ ngx_http_auth0_m2m_verdict_challenge(ngx_http_request_t *r,
 
     ctx->told = h;
 
-    return ngx_http_auth0_m2m_token_retry_after(r, ctx->conf, &h->value);
+    return ngx_http_auth0_m2m_token_retry_after(r, ctx, &h->value);
 }
 
 

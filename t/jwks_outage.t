@@ -81,6 +81,28 @@ sub cold {
     return;
 }
 
+# When to come again is a matter of the tenant that is away, not of the first.
+
+sub second {
+    my $other = Auth0M2M::Tenant->start(domain => 'b.test');
+    my $theirs = $other->token;
+
+    $other->outage;
+    my $n = nginx(server => protected('/', domain => '%%TENANT_DOMAIN%% b.test',
+        upstream => ['%%TENANT_HTTP%%', $other->http_url . ' b.test']));
+
+    ok($n->wait_for(sub { status($n, '/', $token) == 200 }), 'first: keys');
+    ok($n->wait_for_log($failed), 'second: no keys');
+    my $got = get($n, '/', $theirs);
+    unavailable($got, 'second');
+    cmp_ok($got->header('Retry-After'), '<', 60, 'second: soon');
+    is(status($n, '/', $token), 200, 'first: does not notice');
+
+    $n->stop;
+    $other->stop;
+    return;
+}
+
 # Who comes just before the tenant is asked again waits for the answer.
 
 sub crowd {
@@ -186,6 +208,7 @@ sub leavers {
 
 stale();
 cold();
+second();
 my @crowds = map { crowd($_) } 1, 2, 8;
 slow('hang', kind => 'hang');
 slow('stall', kind => 'stall');
