@@ -47,6 +47,12 @@ OWN      := $(NGINX_SRC)$(SAN)$(VALGRIND)
 SOURCE   := $(if $(NGINX_SRC),$(NGINX_SRC),\
               $(if $(OWN),$(abspath build/nginx-source)))
 
+# The tests' configurations hold paths of temporary files without quotes.
+
+ifneq ($(filter-out 0 1,$(words $(TMPDIR))),)
+export TMPDIR := /tmp
+endif
+
 # A user's PATH lacks what is an administrator's: syslog-ng, nginx.
 
 export PATH := $(PATH):/usr/sbin:/sbin
