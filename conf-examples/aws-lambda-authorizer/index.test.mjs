@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { handler } from './index.mjs';
 
 const ARN = 'arn:aws:execute-api:us-east-2:123456789012:a1b2c3/prod/GET/orders';
 const V2 = 'arn:aws:execute-api:us-east-2:123456789012:a1b2c3/$default/GET/o';
 const BEARER = 'Bearer aaa.bbb.ccc';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
 
 let server;
 let seen;
@@ -150,15 +155,17 @@ test('anything else is an error, never an Allow', async () => {
   await assert.rejects(handler(TOKEN));
 });
 
-test('waits no longer than told', async () => {
+/* Garbage must not take the limit along, as it did with Node 18's signals. */
+test('waits no longer than told', { timeout: 20000 }, async () => {
   process.env.TIMEOUT_MS = '100';
-  reply = () => {};
-  await assert.rejects(handler(TOKEN), { name: 'TimeoutError' });
+  const collects = setInterval(gc, 10);
 
-  // inside a body Node 18 calls it AbortError
-
-  reply = (response) => response.writeHead(200).write('{');
-  await assert.rejects(handler(TOKEN), { name: /^(Timeout|Abort)Error$/ });
+  for (const stall of [() => {},
+    (response) => response.writeHead(200).write('{')]) {
+    reply = stall;
+    await assert.rejects(handler(TOKEN), /did not answer within 100 ms/);
+  }
+  clearInterval(collects);
 });
 
 test('errors do not repeat the token', async () => {

@@ -136,18 +136,15 @@ class Auth0M2MProvisioningPlugin {
   /* Posts JSON, resolves with the decoded answer, rejects a GatewayError. */
   async #send(url, token, body, headers = {}) {
     const { origin } = new URL(url);
-    let answer;
 
     try {
-      answer = await fetch(url, {
+      const [answer, text] = await within(this.#options.timeout, url, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', ...headers,
           ...token && { Authorization: `Bearer ${token}` } },
         body: JSON.stringify(body),
         redirect: 'error',
-        signal: AbortSignal.timeout(this.#options.timeout),
       });
-      const text = await answer.text();
       if (answer.ok) {
         return JSON.parse(text);
       }
@@ -155,6 +152,31 @@ class Auth0M2MProvisioningPlugin {
     } catch (error) {
       throw error instanceof GatewayError ? error : broken(error, origin);
     }
+  }
+}
+
+/*
+ * The answer and its text, or a TimeoutError.  A signal alone would not do:
+ * Node 18 may lose it while a body comes in.
+ */
+async function within(ms, url, request) {
+  const limit = new AbortController();
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new DOMException('Too late', 'TimeoutError'));
+      limit.abort();
+    }, ms);
+  });
+  const ask = async () => {
+    const answer = await fetch(url, { ...request, signal: limit.signal });
+    return [answer, await answer.text()];
+  };
+
+  try {
+    return await Promise.race([ask(), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -138,16 +138,20 @@ sub node_ok {
     open my $out, '-|', $node, '--test', '--test-reporter=tap', "$ROOT/$file"
         or die "node: $!\n";
 
+    my $text  = '';
     my %count = (pass => 0, fail => 0);
     while (my $line = <$out>) {
         print {Test::More->builder->output} "    $line";
+        $text .= $line;
         $count{$1} = $2 if $line =~ /^# (pass|fail|skipped) (\d+)$/;
     }
     my $closed = close $out;
 
     Test::More::diag("$file: ",
         join(', ', map { "$_ $count{$_}" } sort keys %count));
-    return Test::More::ok($closed && $count{pass} > 0, $file);
+    my $good = Test::More::ok($closed && $count{pass} > 0, $file);
+    Test::More::diag($text =~ /^( *not ok .*?^ *\.\.\.$)/msg) if !$good;
+    return $good;
 }
 
 sub node_says {
