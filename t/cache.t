@@ -63,6 +63,27 @@ sub is_answer {
     return $got;
 }
 
+subtest 'each of several domains' => sub {
+    my @tenants = map { Auth0M2M::Tenant->start(domain => "$_.test") }
+        qw(a b);
+    my $n = Auth0M2M::Test->new(tenant => $tenants[0], server => protected('/',
+        with   => $tell,
+        domain => 'a.test b.test', upstream => [
+            map { $_->http_url . ' ' . $_->domain } @tenants ]));
+
+    for my $tenant (@tenants) {
+        my $domain = $tenant->domain;
+        my ($warm, $token) = map { $tenant->token(org => $_) }
+            qw(org_warm org_cold);
+        ok($n->wait_for(sub { status($n, '/', $warm) == 200 }),
+            "$domain: keys");
+        is_answer($n, '/', $token, 200, $_, "$domain: $_") for qw(MISS HIT);
+    }
+
+    $n->stop;
+    $_->stop for @tenants;
+};
+
 subtest 'each location by its own rules' => sub {
     my $n = nginx(
         location('/read', scope => 'read:orders', organization => 'any')

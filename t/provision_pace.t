@@ -112,6 +112,22 @@ subtest 'a short one is waited for' => sub {
     $p->stop;
 };
 
+# One drop of the token in 5 s: more often than that a new one is no help.
+
+subtest 'a tenant that refuses each token' => sub {
+    my $p = Auth0M2M::Portal->new;
+    my @users = map { $p->user } 1 .. 5;
+    my $begin = time;
+
+    $p->tenant->fault({ step => 'user_get', kind => 'status', status => 401,
+        count => 'always' });
+    my @r = map { $p->create_key($_) } @users;
+    is_deeply(statuses(@r), { 502 => 5 }, 'all are told');
+    cmp_ok(scalar(grep {/oauth/} $p->calls), '<=', 2 + (time - $begin) / 5,
+        'and few tokens are asked for');
+    $p->stop;
+};
+
 subtest 'limits of entities' => sub {
     my $p = Auth0M2M::Portal->new(config => { client_limit => 5 });
     my @r = map { $p->create_key($p->user) } 1 .. 4;

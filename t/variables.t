@@ -86,6 +86,8 @@ CONF
             %%PASS%%
         }
 
+        location = /text/log/page { empty_gif; }
+
         location /nocache {
             auth0_m2m_token_cache off;
             proxy_set_header X-Cache $auth0_m2m_cache_status;
@@ -248,19 +250,22 @@ is($n->backend->last->header('X-Claim'),  '[]', 'off: no claim');
 $n->get('/text/log', $n->bearer({ %a, jti => 'log' }));
 $n->get('/text/log');
 $n->get('/text/log', $n->bearer({ %a, jti => 'log', exp => time - 60 }));
+is($n->get('/text/log/page', $n->bearer({ %a, jti => 'page' }),
+    'If-Match' => '"x"')->status, 412, 'a filter refuses the answer');
 
 # nginx writes the line after it has answered
 
 my @log;
 $n->wait_for(sub {
     @log = grep {m{^/text/log}} $n->access_log;
-    return @log == 3;
+    return @log == 4;
 });
 
 is_deeply(\@log, [
     '/text/log|org_a|app1|gold|ok|' . $n->cached('MISS'),
     '/text/log|-|-|-|missing|-',
     '/text/log|-|-|-|expired|' . $n->cached('MISS'),
+    '/text/log/page|org_a|app1|gold|ok|' . $n->cached('MISS'),
 ], 'the access log');
 
 # limit_req runs before the access phase: it sees the organization only after
