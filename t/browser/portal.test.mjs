@@ -36,7 +36,7 @@ let browser;
 let fake;
 let page;
 let url;
-let faults;
+let faults = [];            /* looked at after a skipped test too, Node 18 */
 
 before(async () => {
   browser = await chromium.launch({

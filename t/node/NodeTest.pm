@@ -150,7 +150,8 @@ sub node_ok {
     Test::More::diag("$file: ",
         join(', ', map { "$_ $count{$_}" } sort keys %count));
     my $good = Test::More::ok($closed && $count{pass} > 0, $file);
-    Test::More::diag($text =~ /^( *not ok .*?^ *\.\.\.$)/msg) if !$good;
+    Test::More::diag(join "\n", $text =~ /^( *not ok .*?^ *\.\.\.$)/msg)
+        if !$good;
     return $good;
 }
 
