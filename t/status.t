@@ -310,7 +310,8 @@ subtest 'leases and orphans' => sub {
     is($seen->{provision_leases}, 1, 'its lease');
     is($seen->{orphans_pending}, 0, 'is no orphan');
     $running->wait;
-    is(seen($n)->{provision_leases}, 0, 'no lease afterwards');
+    ok($n->wait_for(sub { seen($n)->{provision_leases} == 0 }),
+        'no lease once it has been delivered');
 
     $p->rotate($user, $id, body => { grace => 3600 });
     is(seen($n)->{orphans_pending}, 0, 'nor one that is to go in an hour');
