@@ -132,7 +132,10 @@ sub flooded {
     is_deeply($bogus->{other}, {}, 'flood: no other answer');
     cmp_ok(scalar @fetches, '<=', $took / 2 + 1,
         @fetches . ' fetches, none nearer than a cooldown');
-    my @near = grep { $fetches[$_] - $fetches[$_ - 1] < 1.9 } 1 .. $#fetches;
+
+    # half of one: a tenant that noted the first late sees them nearer
+
+    my @near = grep { $fetches[$_] - $fetches[$_ - 1] < 1 } 1 .. $#fetches;
     is(scalar @near, 0, 'flood: a cooldown apart');
 
     my ($longest) = sort { $b <=> $a } @healed;
