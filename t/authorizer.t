@@ -10,6 +10,8 @@ use Test::More;
 
 use lib 't/lib';
 use Auth0M2M::Guard;
+use Auth0M2M::Tenant;
+use Auth0M2M::Test;
 
 my $n = Auth0M2M::Guard->new(
     http   => <<'CONF',
@@ -286,6 +288,41 @@ $n->accepts('both: accepted', '/both',
 
 is($n->ask('/redirected', \%acme)->status, 200, 'error_page to it: 200');
 $n->refuses('error_page to it: refused', '/redirected', [], 'missing');
+
+# Inside the same nginx, while keys are on their way: the subrequest waits.
+
+sub cold {
+    my $tenant = Auth0M2M::Tenant->start;
+    $tenant->fault({ step => 'jwks', kind => 'delay', ms => 1500 });
+    my $cold = Auth0M2M::Test->new(tenant => $tenant, server => <<'CONF');
+        location = /authorize {
+            auth0_m2m on;
+            auth0_m2m_domain   %%TENANT_DOMAIN%%;
+            auth0_m2m_upstream %%TENANT_HTTP%%;
+            auth0_m2m_audience https://api.acme.example/;
+            auth0_m2m_authorizer;
+        }
+
+        location = /inside {
+            auth_request /authorize;
+            empty_gif;
+        }
+CONF
+    my $token = $tenant->token;
+    ok($tenant->wait_journal(step => 'jwks'), 'cold: keys are asked for');
+    my @asks = map { $cold->async([ 'GET', '/inside',
+        [ Authorization => "Bearer $_" ] ]) } $token, "${token}x", $token;
+    $asks[2]->close;
+    is($asks[0]->wait($cold->bound(10))->status, 200, 'cold: let in');
+    is($asks[1]->wait($cold->bound(10))->status, 401, 'cold: refused');
+    is(scalar(my @all = $tenant->journal(step => 'jwks')), 1,
+        'cold: by one fetch');
+    $cold->stop;
+    $tenant->stop;
+    return;
+}
+
+cold();
 
 $n->stop;
 done_testing;

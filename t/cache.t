@@ -333,6 +333,31 @@ subtest 'shared by workers' => sub {
     $n->stop;
 };
 
+# 4096 sets of four places: some tokens take the place of others, time and
+# again, and nobody gets the claims of another.
+
+subtest 'tokens that take turns in a worker' => sub {
+    my $n = nginx(location('/'));
+    my @tokens = map { [ "turn$_" . 'x' x ($_ % 7) ] } 1 .. 5000;
+    $_->[1] = token(jti => $_->[0]) for @tokens;
+    my (%status, @wrong);
+
+    for my $round (1 .. 3) {
+        for (my $i = 0; $i < @tokens; $i += 100) {
+            my @some = @tokens[ $i .. $i + 99 ];
+            my @got = $n->pipeline(map { [ 'GET', '/',
+                [ Authorization => "Bearer $_->[1]" ] ] } @some);
+            $status{ $_->status }++ for @got;
+            push @wrong, grep { $got[$_]->header('X-Claim') ne $some[$_][0] }
+                0 .. $#some;
+        }
+    }
+
+    is_deeply(\%status, { 200 => 15000 }, 'all are let in');
+    is(scalar @wrong, 0, 'each with claims of its own');
+    $n->stop;
+};
+
 subtest 'more tokens than there is room for' => sub {
     my $n = nginx(
         location('/') . 'location = /status { auth0_m2m_status json; }',

@@ -12,6 +12,7 @@ use Test::More;
 use lib 't/lib';
 use Auth0M2M::Figures qw(figure);
 use Auth0M2M::Mint;
+use Auth0M2M::Portal;
 use Auth0M2M::Tenant;
 use Auth0M2M::Test;
 use Auth0M2M::Test::Keys;
@@ -115,6 +116,29 @@ for my $exp (sort keys %edge) {
     like($got, qr/^(?:200|401)$/, "exp $exp: a verdict");
     $cases += 1;
 }
+
+# A Management token is renewed before it ends, with nobody asking: at 80 to
+# 90 % of its life.
+
+clock(0);
+my $p = Auth0M2M::Portal->new(config => { expires_in => 3600 },
+    main => join('', map {"env $_;\n"} keys %env),
+    env  => { %env, LD_PRELOAD => $faketime });
+my $user = $p->user;
+my $oauth = sub { scalar grep {/oauth/} map {"$_->{target}"}
+        $p->tenant->journal };
+
+is($p->keys($user)->status, 200, 'a Management token');
+is($oauth->(), 1, 'was asked for');
+clock(2700);
+is($p->keys($user)->status, 200, 'at 75 % of its life');
+is($oauth->(), 1, 'it serves');
+clock(3300);
+ok($p->nginx->wait_for(sub { $oauth->() == 2 }), 'then it is renewed');
+is($p->keys($user)->status, 200, 'the new one');
+is($oauth->(), 2, 'serves');
+$p->stop;
+clock(0);
 
 figure('R26', what => 'wall clock jumps: +-1 h, +-10 y, 2038',
     bar    => 'exp follows the wall clock, key lifetimes do not; no fetch'
