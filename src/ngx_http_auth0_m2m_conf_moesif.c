@@ -77,9 +77,13 @@ ngx_http_auth0_m2m_moesif_parameter(ngx_conf_t *cf,
     u_char     *p;
     ngx_str_t   v;
 
+    static char  known[] = "must be company=value, user=value, "
+                           "request_header=name, response_header=name, "
+                           "query=on or query=off";
+
     p = (u_char *) ngx_strchr(value->data, '=');
     if (p == NULL || p[1] == '\0') {
-        return "must be name=value";
+        return known;
     }
 
     v.data = p + 1;
@@ -105,8 +109,7 @@ ngx_http_auth0_m2m_moesif_parameter(ngx_conf_t *cf,
         return ngx_http_auth0_m2m_moesif_flag(&v, &mcf->query);
     }
 
-    return "is unknown: company=, user=, request_header=, response_header= "
-           "and query= are known";
+    return known;
 }
 
 
@@ -117,7 +120,7 @@ ngx_http_auth0_m2m_moesif_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_compile_complex_value_t  ccv;
 
     if (*cv) {
-        return "is duplicate";
+        return "is duplicate, write it once";
     }
 
     *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
@@ -168,7 +171,7 @@ static char *
 ngx_http_auth0_m2m_moesif_flag(ngx_str_t *value, ngx_flag_t *flag)
 {
     if (*flag != NGX_CONF_UNSET) {
-        return "is duplicate";
+        return "is duplicate, write it once";
     }
 
     if (ngx_strcmp(value->data, "on") == 0) {

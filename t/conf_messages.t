@@ -119,6 +119,19 @@ told('auth0_m2m_upstream http://no-such-host.invalid;',
 told('auth0_m2m_upstream https://no-such-host.invalid;',
     qr/add "resolver"/, %no_upstream);
 
+# events for Moesif
+
+told("auth0_m2m_moesif $_;", qr/must be company=value,.*query=off/)
+    for 'query', 'company=', '=', 'body=on';
+told("auth0_m2m_moesif $_=\$arg_a $_=\$arg_b;", qr/duplicate, write it once/)
+    for 'company', 'user';
+told('auth0_m2m_moesif query=off query=on;', qr/duplicate, write it once/);
+told('auth0_m2m_moesif query=yes;', qr/must be on or off/);
+told("auth0_m2m_moesif @{[ map {\"request_header=X-$_\"} 1 .. 17 ]};",
+    qr/one header too many, 16 are allowed/);
+told('auth0_m2m_moesif query=on;', qr/is duplicate/,
+    access => "auth0_m2m_moesif query=on;\n");
+
 # secrets
 
 my $secret = 'auth0_m2m_client_secret';
