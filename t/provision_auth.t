@@ -284,6 +284,21 @@ subtest 'keys that cannot be had' => sub {
     $dark->stop;
 };
 
+# Nobody but a client asks: a subrequest, which skips the access phase, gets
+# nothing, with a good token neither.
+
+subtest 'in a subrequest' => sub {
+    my $q = Auth0M2M::Portal->new(tenant => $p->tenant,
+        server => 'location = /through { auth_request /keys; empty_gif; }');
+    my $user = $q->user;
+
+    $q->calls;
+    is($q->nginx->async($q->request_of($user, 'GET', '/through'))->wait(20)
+        ->status, 403, 'forbidden');
+    is_deeply([ $q->calls ], [], 'without a call');
+    $q->nginx->stop;
+};
+
 figure('R37', what => 'ID tokens of other applications, access tokens,'
         . ' unverified and others\' e-mails, blocked and unknown users',
     bar    => '0 accepted',

@@ -95,6 +95,27 @@ subtest 'with an Idempotency-Key' => sub {
     }
 };
 
+subtest 'while another of the same person runs' => sub {
+    my $user = $p->user;
+    my @key  = ('Idempotency-Key' => '"turn"');
+
+    $t->journal_reset;
+    $t->fault({ step => 'client_create', kind => 'delay', ms => 1500 });
+    my ($first, $second) = map { $n->async($p->request_of($user, 'POST',
+        '/create-key', body => '{}', headers => $_)) } [], \@key;
+    ok($t->wait_journal(step => 'client_create'), 'one is under way');
+    ok(!$second->done, 'the other waits for its turn');
+    $second->close(reset => 1);
+    is($first->wait(20)->status, 200, 'the first is answered');
+    ok(quiet(), 'all calls have ended');
+    is($t->count(step => 'client_create'), 1, 'the other made none');
+
+    my $r = $p->create_key($user, headers => \@key);
+    is($r->status, 200, 'its Idempotency-Key is free');
+    is($r->header('Idempotency-Replayed'), undef, 'and new');
+    $leavers++;
+};
+
 subtest 'revocation goes on' => sub {
     my $user   = $p->user;
     my $before = $p->left;

@@ -128,6 +128,18 @@ subtest 'a tenant that refuses each token' => sub {
     $p->stop;
 };
 
+subtest 'a token that does not come' => sub {
+    my $p = Auth0M2M::Portal->new;
+
+    $p->tenant->fault({ step => 'token', kind => 'hang', count => 'always' });
+    my @r = $p->nginx->parallel([ map { $p->request_of($p->user, 'POST',
+        '/create-key', body => '{}') } 1 .. 3 ]);
+    is_deeply(statuses(@r), { 504 => 3 }, 'who asks and who waits are told');
+    is($p->problem($_)->{type}, 'idp-timeout', 'why') for @r;
+    is_deeply([ grep {!/oauth/} $p->calls ], [], 'no call without it');
+    $p->stop;
+};
+
 subtest 'limits of entities' => sub {
     my $p = Auth0M2M::Portal->new(config => { client_limit => 5 });
     my @r = map { $p->create_key($p->user) } 1 .. 4;
