@@ -245,6 +245,7 @@ static const a0_ask_pt  a0_asks[A0_OP_N] = {
 static a0_problem_e
 a0_ask_body(a0_provision_t *p, a0_str_t text)
 {
+    a0_err_t       err;
     a0_json_t     *json;
     a0_problem_e   problem;
 
@@ -256,13 +257,18 @@ a0_ask_body(a0_provision_t *p, a0_str_t text)
         return A0_PROBLEM_TOO_LARGE;
     }
 
+    err = A0_OK;
     json = NULL;
 
-    if (text.len
-        && (a0_json_text_deeper(text, A0_PROVISION_DEPTH_MAX)
-            || a0_json_parse(text, A0_PROVISION_BODY_MAX, &json) != A0_OK))
-    {
-        return A0_PROBLEM_MALFORMED_REQUEST;
+    if (text.len) {
+        err = a0_json_text_deeper(text, A0_PROVISION_DEPTH_MAX)
+              ? A0_ERR_MALFORMED
+              : a0_json_parse(text, A0_PROVISION_BODY_MAX, &json);
+    }
+
+    if (err != A0_OK) {
+        return (err == A0_ERR_INTERNAL) ? A0_PROBLEM_INTERNAL
+                                        : A0_PROBLEM_MALFORMED_REQUEST;
     }
 
     if (json != NULL && a0_json_type(json) != A0_JSON_OBJECT) {
