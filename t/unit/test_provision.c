@@ -2,8 +2,6 @@
  * Creating a key: the golden wire, and every cell of the fault matrix.
  */
 
-#include <jansson.h>
-
 #include "unit.h"
 #include "unit_saga.h"
 
@@ -349,33 +347,6 @@ test_refusals(void)
 }
 
 
-static void *
-no_memory(size_t size)
-{
-    (void) size;
-
-    return NULL;
-}
-
-
-static void
-test_memory(void)
-{
-    a0_provision_input_t  in;
-
-    unit_case("create_key without memory: not the caller's fault");
-    t_reset();
-    saga_calm();
-    in = create_input();
-    in.body = t_str("{\"name\":\"x\"}");
-    json_set_alloc_funcs(no_memory, free);
-    saga_run(&in, &run);
-    json_set_alloc_funcs(malloc, free);
-    CHECK_EQ_INT(run.problem, A0_PROBLEM_INTERNAL);
-    CHECK_EQ_INT(run.calls, 0);
-}
-
-
 static void
 test_organization(void)
 {
@@ -451,7 +422,6 @@ main(void)
     test_after_effect();
     test_compensation();
     test_refusals();
-    test_memory();
     test_organization();
     return unit_done();
 }

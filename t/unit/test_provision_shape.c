@@ -4,6 +4,8 @@
  * behind and never hands out a key that does not work.
  */
 
+#include <jansson.h>
+
 #include "unit.h"
 #include "unit_saga.h"
 
@@ -258,6 +260,33 @@ test_sizes(void)
 }
 
 
+static void *
+no_memory(size_t size)
+{
+    (void) size;
+
+    return NULL;
+}
+
+
+static void
+test_memory(void)
+{
+    a0_provision_input_t  in;
+
+    unit_case("create_key without memory: not the caller's fault");
+    t_reset();
+    saga_calm();
+    in = saga_input(A0_OP_CREATE_KEY, "auth0|alice", "alice@acme.example");
+    in.body = t_str("{\"name\":\"x\"}");
+    json_set_alloc_funcs(no_memory, free);
+    saga_run(&in, &run);
+    json_set_alloc_funcs(malloc, free);
+    CHECK_EQ_INT(run.problem, A0_PROBLEM_INTERNAL);
+    CHECK_EQ_INT(run.calls, 0);
+}
+
+
 int
 main(void)
 {
@@ -266,5 +295,6 @@ main(void)
     test_replies();
     test_other_grant();
     test_sizes();
+    test_memory();
     return unit_done();
 }
