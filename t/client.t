@@ -292,24 +292,17 @@ CONF
 # What one address does not answer, the next is asked.
 
 sub next_address {
-    my @t = map { Auth0M2M::Tenant->start } 1, 2;
+    my @t = map { Auth0M2M::Tenant->start(domain => 'next.test') } 1, 2;
     $t[0]->fault({ step => 'jwks', kind => 'reset', count => 'always' });
     my $servers = join ' ', map { $_->http_url =~ s{http://(.*)}{server $1;}r }
         @t;
     my $next = Auth0M2M::Test->new(tenant => $t[0],
-        http => "upstream tenant { $servers }", server => <<'CONF');
-        location = /next {
-            auth0_m2m           on;
-            auth0_m2m_domain    %%TENANT_DOMAIN%%;
-            auth0_m2m_upstream  http://tenant;
-            auth0_m2m_audience  https://api.acme.example/;
-            empty_gif;
-        }
-CONF
+        http   => "upstream tenant { $servers }",
+        server => location('next', 'http://tenant'));
 
     ok($next->wait_for_log(qr/in force/), 'next address: keys');
-    is_deeply([ map { scalar(my @all = $_->journal(step => 'jwks')) } @t ],
-        [ 1, 1 ], 'next address: after one reset');
+    is_deeply([ map { $_->count(step => 'jwks') } @t ], [ 1, 1 ],
+        'next address: after one reset');
     is($next->get('/next', Authorization => 'Bearer ' . $t[1]->token)->status,
         200, 'next address: let in');
     $next->stop;

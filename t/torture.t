@@ -7,6 +7,7 @@
 use v5.36;
 
 use File::Temp ();
+use List::Util qw(max);
 use Test::More;
 
 use lib 't/lib';
@@ -149,7 +150,7 @@ sub torture ($n, $name, %o) {
     # block each
 
     my $grown = live($n, $begin) - $begin;
-    my $room  = $o{grows} // ($cases > 1000 ? $cases / 50 : 20);
+    my $room  = $o{grows} // max(20, $cases / 50);
     cmp_ok($grown, '<', $room, "$name: $grown blocks more");
     $total{cases} += $cases;
     $total{blocks} += $grown;

@@ -56,6 +56,7 @@ The nginx serves POST /create-key, /keys (with what is below), POST
     access_token($id, $secret)
     calls                    "METHOD target" of all calls of the Management
                        API and the token endpoint since the last asking
+    heed(@responses)         waits as long as the longest Retry-After of them
     left                     "clients/grants/organization grants", counts of
                        what the API made and is still there
     wait_left($want, $bound) polls until left is $want; left
@@ -289,6 +290,15 @@ sub calls {
 
     $self->{tenant}->journal_reset;
     return @calls;
+}
+
+sub heed {
+    my ($self, @responses) = @_;
+    my ($longest) = sort { $b <=> $a } 0,
+        map { $_->header('Retry-After') // 0 } @responses;
+
+    select undef, undef, undef, $longest;
+    return;
 }
 
 sub left {
