@@ -85,14 +85,6 @@ sub away {
     return;
 }
 
-# Established connections to that port.
-
-sub held ($port) {
-    open my $fh, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
-    my $remote = sprintf '0100007F:%04X', $port;
-    return scalar grep {/^\s*\d+: \S+ $remote 01 /} <$fh>;
-}
-
 # Every way of being slow, one after the other: each fetch ends by its
 # deadline, and other requests do not wait.
 
@@ -116,7 +108,7 @@ sub slow {
             %{ $ways{$way} } });
         my $load = load($n, mix(200, 401));
         ok($n->wait_for(sub {
-            my $open = held($tenant->http_port);
+            my $open = connections($tenant);
             $most = $open if $open > $most;
             return grep {/could not refresh the keys/} $n->error_log;
         }, 10), "$way: given up");

@@ -27,16 +27,7 @@ sub nginx {
 
 sub fetching {
     my ($n) = @_;
-    my $port = sprintf '%04X', $tenant->http_port;
-    my %inode;
-
-    open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
-    while (<$in>) {
-        my ($remote, $state, $inode)
-            = (split)[2, 3, 9];
-        $inode{"socket:[$inode]"} = 1
-            if $remote =~ /:$port$/ && $state eq '01';
-    }
+    my %inode = map { ("socket:[$_]" => 1) } connections($tenant);
 
     return grep {
         grep { $inode{ readlink($_) // '' } } glob "/proc/$_/fd/*"

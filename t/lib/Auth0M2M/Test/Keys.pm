@@ -5,7 +5,7 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(protected get status fetches fetched);
+our @EXPORT = qw(protected get status fetches fetched connections);
 
 =head1 NAME
 
@@ -24,6 +24,7 @@ Auth0M2M::Test::Keys - what the tests of keys and of the way out share
     fetches($tenant)      times of the fetches of keys so far (list)
     fetched($tenant, $n, $bound)
                  true when the tenant has answered n of them
+    connections($tenant)  inodes of the sockets connected to it by HTTP (list)
 
 =cut
 
@@ -68,6 +69,19 @@ sub fetched {
         done    => 1,
         timeout => Auth0M2M::Test->bound($bound // 5),
     );
+}
+
+# The kernel picks them: /proc/net/tcp lists every closed connection of the
+# last minute too, which after a load test takes seconds to read.
+
+sub connections {
+    my ($tenant) = @_;
+    my @ss = (qw(ss -H -t -n -e state established), 'dport', '=',
+        ':' . $tenant->http_port);
+    open my $out, '-|', @ss or die "ss: $!\n";
+    my @inodes = map { /\bino:(\d+)/ ? $1 : () } <$out>;
+    close $out or die "ss failed\n";
+    return @inodes;
 }
 
 1;
