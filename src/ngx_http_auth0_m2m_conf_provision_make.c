@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_auth0_m2m_provision_engine(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf);
 static ngx_http_auth0_m2m_manager_t *ngx_http_auth0_m2m_provision_manager(
     ngx_conf_t *cf, ngx_http_auth0_m2m_loc_conf_t *lcf);
+static ngx_int_t ngx_http_auth0_m2m_provision_id(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, u_char *domain, u_char *id);
 static ngx_int_t ngx_http_auth0_m2m_provision_key(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf,
     ngx_http_auth0_m2m_manager_t *manager);
@@ -301,36 +303,32 @@ ngx_http_auth0_m2m_provision_engine(ngx_conf_t *cf,
 }
 
 
-/* Locations with the same client at the same tenant share one. */
+/* Locations with the same client and way to the tenant share one. */
 
 static ngx_http_auth0_m2m_manager_t *
 ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
     ngx_http_auth0_m2m_loc_conf_t *lcf)
 {
     u_char                            id[NGX_HTTP_AUTH0_M2M_ID];
-    u_char                           *buf;
+    u_char                            domain[NGX_HTTP_AUTH0_M2M_ID];
     ngx_uint_t                        i;
+    ngx_http_auth0_m2m_tenant_t      *tenant;
     ngx_http_auth0_m2m_manager_t     *manager, **managers;
     ngx_http_auth0_m2m_main_conf_t   *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth0_m2m_module);
+    tenant = lcf->keysets[0]->tenant;
 
-    buf = ngx_pnalloc(cf->temp_pool,
-                      NGX_HTTP_AUTH0_M2M_ID + lcf->client_id.len);
-    if (buf == NULL) {
+    if (ngx_http_auth0_m2m_provision_id(cf, lcf, domain, id) != NGX_OK) {
         return NULL;
     }
-
-    ngx_memcpy(buf, lcf->keysets[0]->id, NGX_HTTP_AUTH0_M2M_ID);
-    ngx_memcpy(buf + NGX_HTTP_AUTH0_M2M_ID, lcf->client_id.data,
-               lcf->client_id.len);
-
-    (void) SHA256(buf, NGX_HTTP_AUTH0_M2M_ID + lcf->client_id.len, id);
 
     managers = mcf->managers.elts;
 
     for (i = 0; i < mcf->managers.nelts; i++) {
-        if (ngx_memcmp(managers[i]->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+        if (managers[i]->tenant == tenant
+            && ngx_memcmp(managers[i]->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0)
+        {
             return managers[i];
         }
     }
@@ -340,8 +338,9 @@ ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
         return NULL;
     }
 
+    ngx_memcpy(manager->domain, domain, NGX_HTTP_AUTH0_M2M_ID);
     ngx_memcpy(manager->id, id, NGX_HTTP_AUTH0_M2M_ID);
-    manager->tenant = lcf->keysets[0]->tenant;
+    manager->tenant = tenant;
     manager->client_id = lcf->client_id;
     manager->secret = lcf->client_secret;
     manager->key = lcf->assertion_key;
@@ -359,6 +358,35 @@ ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
     *managers = manager;
 
     return manager;
+}
+
+
+/* Neither of the way nor of times: after a change of them the zone still knows
+ * the client, and what is to be cleaned up for it. */
+
+static ngx_int_t
+ngx_http_auth0_m2m_provision_id(ngx_conf_t *cf,
+    ngx_http_auth0_m2m_loc_conf_t *lcf, u_char *domain, u_char *id)
+{
+    u_char     *buf, *p;
+    ngx_str_t  *name;
+
+    name = &lcf->keysets[0]->tenant->domain;
+
+    buf = ngx_pnalloc(cf->temp_pool,
+                      NGX_HTTP_AUTH0_M2M_ID + lcf->client_id.len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) SHA256(name->data, name->len, domain);
+
+    p = ngx_cpymem(buf, domain, NGX_HTTP_AUTH0_M2M_ID);
+    p = ngx_cpymem(p, lcf->client_id.data, lcf->client_id.len);
+
+    (void) SHA256(buf, p - buf, id);
+
+    return NGX_OK;
 }
 
 

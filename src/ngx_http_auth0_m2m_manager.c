@@ -91,7 +91,7 @@ ngx_http_auth0_m2m_manager_token(ngx_http_auth0_m2m_manager_t *manager,
     ngx_int_t  rc;
 
     rc = ngx_http_auth0_m2m_mgmt_get(manager->tables, manager->slot,
-                                     ngx_current_msec, ngx_time(),
+                                     manager->id, ngx_current_msec, ngx_time(),
                                      NGX_HTTP_AUTH0_M2M_TOKEN_TIMEOUT + 1000,
                                      token->data, &token->len,
                                      &token->generation);
@@ -118,8 +118,8 @@ void
 ngx_http_auth0_m2m_manager_refused(ngx_http_auth0_m2m_manager_t *manager,
     uint64_t generation)
 {
-    (void) ngx_http_auth0_m2m_mgmt_drop(manager->tables, manager->slot,
-                                        ngx_current_msec, generation);
+    ngx_http_auth0_m2m_mgmt_drop(manager->tables, manager->slot, manager->id,
+                                 ngx_current_msec, generation);
 }
 
 
@@ -288,8 +288,9 @@ ngx_http_auth0_m2m_manager_keep(ngx_http_auth0_m2m_manager_t *manager,
         && reply->status == NGX_HTTP_OK
         && a0_mgmt_token_parse(body, &token) == A0_OK)
     {
-        ngx_http_auth0_m2m_mgmt_put(manager->tables, manager->slot, ngx_time(),
-                                    &token, (uint32_t) ngx_random());
+        ngx_http_auth0_m2m_mgmt_put(manager->tables, manager->slot,
+                                    manager->id, ngx_time(), &token,
+                                    (uint32_t) ngx_random());
         OPENSSL_cleanse(&token, sizeof(token));
         rc = NGX_OK;
 
@@ -305,7 +306,7 @@ static void
 ngx_http_auth0_m2m_manager_failed(ngx_http_auth0_m2m_manager_t *manager)
 {
     ngx_http_auth0_m2m_mgmt_failed(manager->tables, manager->slot,
-                                   ngx_current_msec);
+                                   manager->id, ngx_current_msec);
 }
 
 
@@ -359,7 +360,8 @@ ngx_http_auth0_m2m_manager_tick(ngx_event_t *ev)
     manager = dummy->data;
 
     if (ngx_http_auth0_m2m_mgmt_refresh(manager->tables, manager->slot,
-                                        ngx_current_msec, ngx_time(),
+                                        manager->id, ngx_current_msec,
+                                        ngx_time(),
                                         NGX_HTTP_AUTH0_M2M_TOKEN_TIMEOUT
                                         + 1000)
         == NGX_DECLINED
@@ -383,7 +385,7 @@ ngx_http_auth0_m2m_manager_clean(ngx_http_auth0_m2m_manager_t *manager)
     ngx_http_auth0_m2m_orphan_t  orphan;
 
     if (ngx_http_auth0_m2m_orphan_count(manager->tables, ngx_time()) == 0
-        || ngx_http_auth0_m2m_orphan_take(manager->tables, manager->id,
+        || ngx_http_auth0_m2m_orphan_take(manager->tables, manager->domain,
                                           ngx_time(), ngx_current_msec,
                                           NGX_HTTP_AUTH0_M2M_CLEAN_HOLD,
                                           &slot, &orphan)

@@ -14,10 +14,11 @@
 
 
 /* One for each tenant, way to it, and client id.  Constant after
- * configuration but for slot (set at the zone's birth) and janitor. */
+ * configuration but for slot, tables and shared (set with the zone), timer. */
 
 struct ngx_http_auth0_m2m_manager_s {
-    u_char                         id[NGX_HTTP_AUTH0_M2M_ID];
+    u_char                         domain[NGX_HTTP_AUTH0_M2M_ID]; /* digest */
+    u_char                         id[NGX_HTTP_AUTH0_M2M_ID]; /* with client */
     ngx_http_auth0_m2m_tenant_t   *tenant;
     ngx_str_t                      client_id;
     ngx_str_t                      secret;      /* or */

@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_auth0_m2m_zone_init(ngx_shm_zone_t *zone,
     void *data);
 static ngx_int_t ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_main_conf_t *mcf);
+static void ngx_http_auth0_m2m_zone_client(ngx_http_auth0_m2m_main_conf_t *mcf,
+    const u_char *id);
 static ngx_int_t ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_auth0_m2m_init_worker(ngx_cycle_t *cycle);
 static void ngx_http_auth0_m2m_wipe_env(ngx_http_auth0_m2m_main_conf_t *mcf);
@@ -178,8 +180,14 @@ static ngx_int_t
 ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_main_conf_t *mcf)
 {
-    ngx_uint_t                      i;
+    ngx_uint_t                      i, slots;
     ngx_http_auth0_m2m_manager_t  **managers;
+
+    mcf->clients = ngx_palloc(mcf->managers.pool,
+                              mcf->managers.nelts * sizeof(u_char *));
+    if (mcf->clients == NULL) {
+        return NGX_ERROR;
+    }
 
     managers = mcf->managers.elts;
 
@@ -187,20 +195,39 @@ ngx_http_auth0_m2m_zone_managers(ngx_shm_zone_t *zone,
         managers[i]->shared = mcf->shared;
         managers[i]->tables = ngx_http_auth0_m2m_shm_tables(mcf->shared);
 
-        if (ngx_http_auth0_m2m_mgmt_slot(managers[i]->tables, managers[i]->id,
-                                         &managers[i]->slot)
-            != NGX_OK)
-        {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "zone \"%V\" is too small for %ui Management "
-                          "clients, give \"auth0_m2m_zone\" more in %V:%ui",
-                          &zone->shm.name, mcf->managers.nelts,
-                          &mcf->zone_place.file, mcf->zone_place.line);
-            return NGX_ERROR;
-        }
+        ngx_http_auth0_m2m_zone_client(mcf, managers[i]->id);
+    }
+
+    slots = ngx_http_auth0_m2m_mgmt_slots(
+                                ngx_http_auth0_m2m_shm_tables(mcf->shared));
+
+    if (mcf->nclients > slots) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" is too small: it holds the tokens of "
+                      "%ui Management clients, %ui are configured, give "
+                      "\"auth0_m2m_zone\" more in %V:%ui",
+                      &zone->shm.name, slots, mcf->nclients,
+                      &mcf->zone_place.file, mcf->zone_place.line);
+        return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_auth0_m2m_zone_client(ngx_http_auth0_m2m_main_conf_t *mcf,
+    const u_char *id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < mcf->nclients; i++) {
+        if (ngx_memcmp(mcf->clients[i], id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+            return;
+        }
+    }
+
+    mcf->clients[mcf->nclients++] = id;
 }
 
 
@@ -214,6 +241,7 @@ ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle)
 {
     ngx_uint_t                        i;
     ngx_http_auth0_m2m_keyset_t     **ks;
+    ngx_http_auth0_m2m_manager_t    **managers;
     ngx_http_auth0_m2m_main_conf_t   *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle,
@@ -235,6 +263,15 @@ ngx_http_auth0_m2m_init_module(ngx_cycle_t *cycle)
             ngx_http_auth0_m2m_shm_keys_static(mcf->shared, ks[i]->slot,
                                                ks[i]->file_keys);
         }
+    }
+
+    managers = mcf->managers.elts;
+
+    for (i = 0; i < mcf->managers.nelts; i++) {
+        managers[i]->slot = ngx_http_auth0_m2m_mgmt_slot(managers[i]->tables,
+                                                         managers[i]->id,
+                                                         mcf->clients,
+                                                         mcf->nclients);
     }
 
     return NGX_OK;

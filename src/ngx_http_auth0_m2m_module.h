@@ -98,6 +98,8 @@ typedef struct {
     const u_char                 **ids;        /* of keysets */
     ngx_array_t                    ssl;        /* one context a CA bundle */
     ngx_array_t                    managers;   /* ..._manager_t * */
+    const u_char                 **clients;    /* ids of managers, each once */
+    ngx_uint_t                     nclients;
     ngx_array_t                    env;        /* ngx_str_t: secrets where the
                                                   environment has them */
     ngx_uint_t                     status;     /* some location reports */

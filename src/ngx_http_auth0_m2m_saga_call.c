@@ -34,6 +34,7 @@ ngx_http_auth0_m2m_saga_held(ngx_http_auth0_m2m_saga_t *s)
 
     now.hold = ngx_http_auth0_m2m_mgmt_pace_take(s->manager->tables,
                                                  s->manager->slot,
+                                                 s->manager->id,
                                                  ngx_current_msec,
                                                  &s->paced);
     if (now.hold == 0) {
@@ -153,8 +154,9 @@ ngx_http_auth0_m2m_saga_mark(ngx_http_auth0_m2m_saga_t *s)
     entry.id = req;
     entry.due = ngx_time() + NGX_HTTP_AUTH0_M2M_REQ_DUE;
 
-    (void) ngx_http_auth0_m2m_orphan_put(s->manager->tables, s->manager->id,
-                                         &entry, ngx_time(), 1);
+    (void) ngx_http_auth0_m2m_orphan_put(s->manager->tables,
+                                         s->manager->domain, &entry,
+                                         ngx_time(), 1);
 }
 
 
@@ -184,8 +186,8 @@ ngx_http_auth0_m2m_saga_feed(ngx_http_auth0_m2m_saga_t *s,
 
     if (s->todo.act == A0_ACT_SEND) {
         ngx_http_auth0_m2m_mgmt_pace_feed(s->manager->tables,
-                                          s->manager->slot, s->paced, &now,
-                                          reply);
+                                          s->manager->slot, s->manager->id,
+                                          s->paced, &now, reply);
     }
 
     ngx_memzero(&log, sizeof(a0_provision_log_t));

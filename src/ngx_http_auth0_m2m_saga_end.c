@@ -162,8 +162,8 @@ ngx_http_auth0_m2m_saga_orphan(ngx_http_auth0_m2m_saga_t *s,
                   e->kind == A0_RING_CLIENT ? "client_id" : "req",
                   e->id.len, e->id.data);
 
-    if (ngx_http_auth0_m2m_orphan_put(s->manager->tables, s->manager->id, e,
-                                      ngx_time(), 0)
+    if (ngx_http_auth0_m2m_orphan_put(s->manager->tables,
+                                      s->manager->domain, e, ngx_time(), 0)
         == NGX_OK)
     {
         return;

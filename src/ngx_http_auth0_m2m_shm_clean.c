@@ -172,7 +172,7 @@ ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 ngx_int_t
 ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry, int64_t seconds,
+    const u_char *tenant, const a0_ring_entry_t *entry, int64_t seconds,
     ngx_uint_t mine)
 {
     int64_t                     due;
@@ -203,7 +203,7 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
         ngx_memory_barrier();
 
         ngx_memcpy(e->orphan.id, entry->id.data, entry->id.len);
-        ngx_memcpy(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID);
+        ngx_memcpy(e->orphan.tenant, tenant, NGX_HTTP_AUTH0_M2M_ID);
         e->orphan.len = entry->id.len;
         e->orphan.kind = entry->kind;
         e->orphan.due = due;
@@ -275,7 +275,7 @@ ngx_http_auth0_m2m_orphan_lives(ngx_http_auth0_m2m_ring_t *e, int64_t seconds)
 
 ngx_int_t
 ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
+    const u_char *tenant, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
     ngx_uint_t *slot, ngx_http_auth0_m2m_orphan_t *orphan)
 {
     ngx_int_t                   rc;
@@ -290,7 +290,8 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
         e = &t->ring[i];
 
         if (e->used && seconds >= e->orphan.due && now >= e->held_until
-            && ngx_memcmp(e->orphan.owner, owner, NGX_HTTP_AUTH0_M2M_ID) == 0
+            && ngx_memcmp(e->orphan.tenant, tenant, NGX_HTTP_AUTH0_M2M_ID)
+               == 0
             && !ngx_http_auth0_m2m_orphan_lives(e, seconds))
         {
             e->held_until = now + ms;

@@ -6,58 +6,138 @@
 #define NGX_HTTP_AUTH0_M2M_MGMT_DROP   5000    /* ms between two drops */
 
 
+static ngx_http_auth0_m2m_mgmt_t *ngx_http_auth0_m2m_mgmt_spare(
+    ngx_http_auth0_m2m_tables_t *t, const u_char **in_use, ngx_uint_t n);
+static ngx_uint_t ngx_http_auth0_m2m_mgmt_of(ngx_http_auth0_m2m_mgmt_t *m,
+    const u_char *id);
+static ngx_http_auth0_m2m_mgmt_t *ngx_http_auth0_m2m_mgmt_lock(
+    ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot, const u_char *id);
 static ngx_uint_t ngx_http_auth0_m2m_mgmt_lease_locked(
     ngx_http_auth0_m2m_mgmt_t *m, ngx_msec_t now, ngx_msec_t timeout);
 
 
-ngx_int_t
-ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *id, ngx_uint_t *slot)
+ngx_uint_t
+ngx_http_auth0_m2m_mgmt_slots(ngx_http_auth0_m2m_tables_t *t)
 {
-    ngx_uint_t                  i;
-    ngx_http_auth0_m2m_mgmt_t  *m, *spare;
+    return t->nmgmt;
+}
 
-    spare = NULL;
+
+ngx_uint_t
+ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
+    const u_char *id, const u_char **in_use, ngx_uint_t n)
+{
+    uint64_t                    generation;
+    ngx_uint_t                  i;
+    ngx_http_auth0_m2m_mgmt_t  *m;
 
     ngx_shmtx_lock(&t->shpool->mutex);
 
     for (i = 0; i < t->nmgmt; i++) {
-        m = &t->mgmt[i];
-
-        if (m->used && ngx_memcmp(m->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+        if (ngx_http_auth0_m2m_mgmt_of(&t->mgmt[i], id)) {
             break;
         }
+    }
 
-        if (!m->used && spare == NULL) {
+    if (i == t->nmgmt) {
+        m = ngx_http_auth0_m2m_mgmt_spare(t, in_use, n);
+        generation = m->generation;
+
+        m->used = 0;
+        ngx_memory_barrier();
+
+        ngx_explicit_memzero(m, sizeof(ngx_http_auth0_m2m_mgmt_t));
+        ngx_memcpy(m->id, id, NGX_HTTP_AUTH0_M2M_ID);
+        m->generation = generation;
+
+        ngx_memory_barrier();
+        m->used = 1;
+
+        i = m - t->mgmt;
+    }
+
+    t->mgmt[i].claim = ++t->claims;
+
+    ngx_shmtx_unlock(&t->shpool->mutex);
+
+    return i;
+}
+
+
+/* There is one: the n ids, one of which has no slot, are no more than slots.
+ * What was claimed of late may still be in use by workers that are leaving. */
+
+static ngx_http_auth0_m2m_mgmt_t *
+ngx_http_auth0_m2m_mgmt_spare(ngx_http_auth0_m2m_tables_t *t,
+    const u_char **in_use, ngx_uint_t n)
+{
+    ngx_uint_t                  i, j, found;
+    ngx_http_auth0_m2m_mgmt_t  *m, *spare;
+
+    found = 0;
+    spare = &t->mgmt[0];
+
+    for (i = 0; i < t->nmgmt; i++) {
+        m = &t->mgmt[i];
+
+        if (!m->used) {
+            return m;
+        }
+
+        for (j = 0; j < n; j++) {
+            if (ngx_http_auth0_m2m_mgmt_of(m, in_use[j])) {
+                break;
+            }
+        }
+
+        if (j == n && (!found || m->claim < spare->claim)) {
+            found = 1;
             spare = m;
         }
     }
 
-    if (i == t->nmgmt && spare) {
-        ngx_memcpy(spare->id, id, NGX_HTTP_AUTH0_M2M_ID);
-        spare->used = 1;
-        i = spare - t->mgmt;
+    return spare;
+}
+
+
+static ngx_uint_t
+ngx_http_auth0_m2m_mgmt_of(ngx_http_auth0_m2m_mgmt_t *m, const u_char *id)
+{
+    return m->used && ngx_memcmp(m->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0;
+}
+
+
+/* NULL, and no lock: a worker of before a reload may find its slot given
+ * away. */
+
+static ngx_http_auth0_m2m_mgmt_t *
+ngx_http_auth0_m2m_mgmt_lock(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
+    const u_char *id)
+{
+    ngx_shmtx_lock(&t->shpool->mutex);
+
+    if (ngx_http_auth0_m2m_mgmt_of(&t->mgmt[slot], id)) {
+        return &t->mgmt[slot];
     }
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 
-    *slot = i;
-
-    return (i == t->nmgmt) ? NGX_ERROR : NGX_OK;
+    return NULL;
 }
 
 
 ngx_int_t
 ngx_http_auth0_m2m_mgmt_get(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
-    ngx_msec_t now, int64_t seconds, ngx_msec_t timeout, u_char *token,
-    size_t *len, uint64_t *generation)
+    const u_char *id, ngx_msec_t now, int64_t seconds, ngx_msec_t timeout,
+    u_char *token, size_t *len, uint64_t *generation)
 {
     ngx_int_t                   rc;
     ngx_http_auth0_m2m_mgmt_t  *m;
 
-    m = &t->mgmt[slot];
-
-    ngx_shmtx_lock(&t->shpool->mutex);
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return NGX_BUSY;
+    }
 
     if (m->len && seconds < m->usable_until) {
         ngx_memcpy(token, m->token, m->len);
@@ -84,15 +164,18 @@ ngx_http_auth0_m2m_mgmt_get(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
 
 ngx_int_t
 ngx_http_auth0_m2m_mgmt_refresh(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, int64_t seconds, ngx_msec_t timeout)
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, int64_t seconds,
+    ngx_msec_t timeout)
 {
     ngx_int_t                   rc;
     ngx_http_auth0_m2m_mgmt_t  *m;
 
-    m = &t->mgmt[slot];
-    rc = NGX_OK;
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return NGX_OK;
+    }
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    rc = NGX_OK;
 
     /* a token that nobody asked for is not renewed */
 
@@ -124,7 +207,8 @@ ngx_http_auth0_m2m_mgmt_lease_locked(ngx_http_auth0_m2m_mgmt_t *m,
 
 void
 ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
-    int64_t seconds, const a0_mgmt_token_t *token, uint32_t random)
+    const u_char *id, int64_t seconds, const a0_mgmt_token_t *token,
+    uint32_t random)
 {
     int64_t                     refresh_after, usable_for;
     ngx_http_auth0_m2m_mgmt_t  *m;
@@ -132,9 +216,10 @@ ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
     a0_mgmt_token_times(token->expires_in, random, &refresh_after,
                         &usable_for);
 
-    m = &t->mgmt[slot];
-
-    ngx_shmtx_lock(&t->shpool->mutex);
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return;
+    }
 
     m->len = 0;
     ngx_memory_barrier();
@@ -155,13 +240,14 @@ ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
 
 void
 ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now)
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now)
 {
     ngx_http_auth0_m2m_mgmt_t  *m;
 
-    m = &t->mgmt[slot];
-
-    ngx_shmtx_lock(&t->shpool->mutex);
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return;
+    }
 
     m->lease_end = 0;
     m->retry_at = now + NGX_HTTP_AUTH0_M2M_MGMT_RETRY;
@@ -170,48 +256,44 @@ ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
 }
 
 
-ngx_int_t
+void
 ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
-    ngx_msec_t now, uint64_t generation)
+    const u_char *id, ngx_msec_t now, uint64_t generation)
 {
-    ngx_int_t                   rc;
     ngx_http_auth0_m2m_mgmt_t  *m;
 
-    m = &t->mgmt[slot];
-    rc = NGX_OK;
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return;
+    }
 
-    ngx_shmtx_lock(&t->shpool->mutex);
-
-    if (m->len && m->generation == generation) {
-
-        if (m->dropped
-            && (ngx_msec_int_t) (now - m->dropped)
-               < NGX_HTTP_AUTH0_M2M_MGMT_DROP)
-        {
-            rc = NGX_BUSY;
-
-        } else {
-            m->len = 0;
-            ngx_explicit_memzero(m->token, A0_MGMT_TOKEN_MAX);
-            m->dropped = now;
-        }
+    if (m->len && m->generation == generation
+        && (m->dropped == 0
+            || (ngx_msec_int_t) (now - m->dropped)
+               >= NGX_HTTP_AUTH0_M2M_MGMT_DROP))
+    {
+        m->len = 0;
+        ngx_explicit_memzero(m->token, A0_MGMT_TOKEN_MAX);
+        m->dropped = now;
     }
 
     ngx_shmtx_unlock(&t->shpool->mutex);
-
-    return rc;
 }
 
 
 uint32_t
 ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, uint64_t *call)
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, uint64_t *call)
 {
-    uint32_t  ms;
+    uint32_t                    ms;
+    ngx_http_auth0_m2m_mgmt_t  *m;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return 0;
+    }
 
-    ms = a0_pace_take(&t->mgmt[slot].pace, now, call);
+    ms = a0_pace_take(&m->pace, now, call);
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 
@@ -221,12 +303,17 @@ ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
 
 void
 ngx_http_auth0_m2m_mgmt_pace_feed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, uint64_t call, const a0_provision_now_t *now,
-    const a0_reply_t *reply)
+    ngx_uint_t slot, const u_char *id, uint64_t call,
+    const a0_provision_now_t *now, const a0_reply_t *reply)
 {
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_mgmt_t  *m;
 
-    a0_pace_feed(&t->mgmt[slot].pace, call, now, reply);
+    m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
+    if (m == NULL) {
+        return;
+    }
+
+    a0_pace_feed(&m->pace, call, now, reply);
 
     ngx_shmtx_unlock(&t->shpool->mutex);
 }

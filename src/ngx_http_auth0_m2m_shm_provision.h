@@ -36,8 +36,7 @@ typedef struct {
     ngx_uint_t                     deny;
     ngx_uint_t                     tries;
     uint64_t                       serial;     /* of the last put() */
-    u_char                         owner[NGX_HTTP_AUTH0_M2M_ID]; /* which
-                                                  Management client cleans */
+    u_char                         tenant[NGX_HTTP_AUTH0_M2M_ID];
 } ngx_http_auth0_m2m_orphan_t;
 
 
@@ -70,38 +69,46 @@ void ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
 
 /*
  * Management tokens, one slot for each Management client (id: digest of
- * tenant and client id).
+ * domain and client id).
+ *
+ * slots: how many there are.  slot: the one of that id, given it anew if need
+ * be: one that none of the n ids in use has, the one claimed longest ago; n
+ * is no more than there are.  The rest sees by the id that a slot is
+ * another's, and then does nothing.
  *
  * get: NGX_OK: token copied (A0_MGMT_TOKEN_MAX bytes), *generation set;
  * NGX_DECLINED: none, and the caller has the lease to fetch one: it must
  * call put() or failed(); NGX_AGAIN: somebody else is fetching, look again;
- * NGX_BUSY: the last attempt failed less than 1 s ago.
+ * NGX_BUSY: the last attempt failed less than 1 s ago, or the slot is
+ * another's.
  * refresh: NGX_DECLINED when a refresh is due and the caller has the lease.
  * drop: a 401 came for that generation; forgets it once, and allows a new one
- * at most every 5 s (else NGX_BUSY).
+ * at most every 5 s.
  */
-ngx_int_t ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *id, ngx_uint_t *slot);
+ngx_uint_t ngx_http_auth0_m2m_mgmt_slots(ngx_http_auth0_m2m_tables_t *t);
+ngx_uint_t ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
+    const u_char *id, const u_char **in_use, ngx_uint_t n);
 ngx_int_t ngx_http_auth0_m2m_mgmt_get(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, int64_t seconds, ngx_msec_t timeout,
-    u_char *token, size_t *len, uint64_t *generation);
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, int64_t seconds,
+    ngx_msec_t timeout, u_char *token, size_t *len, uint64_t *generation);
 ngx_int_t ngx_http_auth0_m2m_mgmt_refresh(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, int64_t seconds, ngx_msec_t timeout);
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, int64_t seconds,
+    ngx_msec_t timeout);
 void ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, int64_t seconds, const a0_mgmt_token_t *token,
-    uint32_t random);
+    ngx_uint_t slot, const u_char *id, int64_t seconds,
+    const a0_mgmt_token_t *token, uint32_t random);
 void ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now);
-ngx_int_t ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, uint64_t generation);
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now);
+void ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t,
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, uint64_t generation);
 
 /* The tenant's rate limit as that client meets it, under the lock. */
 
 uint32_t ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, ngx_msec_t now, uint64_t *call);
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, uint64_t *call);
 void ngx_http_auth0_m2m_mgmt_pace_feed(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, uint64_t call, const a0_provision_now_t *now,
-    const a0_reply_t *reply);
+    ngx_uint_t slot, const u_char *id, uint64_t call,
+    const a0_provision_now_t *now, const a0_reply_t *reply);
 
 
 /* One saga a user: NGX_OK: taken for ms; NGX_BUSY: somebody has it;
@@ -154,20 +161,22 @@ ngx_uint_t ngx_http_auth0_m2m_revoked_count(ngx_http_auth0_m2m_tables_t *t,
 
 
 /*
- * The ring.  put: NGX_ERROR when full, which it is for what is due in more
- * than some minutes while a quarter is still left to what is not; `mine`:
- * taken only when this process is dead.  An entry that is in it already (same
- * kind and id) is renewed; of a client the earlier date counts.
+ * The ring; any Management client of a tenant (id: digest of its domain)
+ * cleans what is that tenant's.
+ * put: NGX_ERROR when full, which it is for what is due in more than some
+ * minutes while a quarter is still left to what is not; `mine`: taken only
+ * when this process is dead.  An entry that is in it already (same kind and
+ * id) is renewed; of a client the earlier date counts.
  * take: the next entry that is due and that nobody holds, held for ms;
  * NGX_DECLINED: none.  done: the entry of that slot and serial was cleaned
  * (forget it), or not: again after retry seconds.  count: those that should be
  * gone; not what is to go later, nor what a saga still works on.
  */
 ngx_int_t ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, const a0_ring_entry_t *entry, int64_t seconds,
+    const u_char *tenant, const a0_ring_entry_t *entry, int64_t seconds,
     ngx_uint_t mine);
 ngx_int_t ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
-    const u_char *owner, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
+    const u_char *tenant, int64_t seconds, ngx_msec_t now, ngx_msec_t ms,
     ngx_uint_t *slot, ngx_http_auth0_m2m_orphan_t *orphan);
 void ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t slot, uint64_t serial, ngx_uint_t cleaned, int64_t seconds,

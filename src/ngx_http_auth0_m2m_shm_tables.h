@@ -24,6 +24,7 @@
 typedef struct {
     ngx_uint_t                     used;
     u_char                         id[NGX_HTTP_AUTH0_M2M_ID];
+    uint64_t                       claim;
     uint64_t                       generation;
     int64_t                        refresh_at;     /* seconds */
     int64_t                        usable_until;   /* seconds */
@@ -89,6 +90,7 @@ struct ngx_http_auth0_m2m_tables_s {
     u_char                               key[32];  /* of names */
     ngx_atomic_t                         revocations;  /* sequence number */
     uint64_t                             orphans;      /* ever put in */
+    uint64_t                             claims;       /* of slots, ever */
     ngx_uint_t                           nmgmt;
     ngx_uint_t                           n;        /* of each table below */
     ngx_http_auth0_m2m_mgmt_t           *mgmt;

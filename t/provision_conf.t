@@ -32,6 +32,7 @@ sub conf {
     return Auth0M2M::Test->conf_test(
         files => { secret => 'a secret', %{ $o{files} || {} } },
         env   => $o{env},
+        http  => $o{http} // '',
         server => join "\n", @l{qw(domain id secret audience scope options)},
             "$l{place} { $l{access} $l{handler} $l{origin} }", $o{more} // '',
     );
@@ -54,6 +55,25 @@ sub accepted {
     is($exit, 0, "$name: accepted") or diag $output;
     return $output;
 }
+
+# A small zone has room for two, however many locations use them.
+
+subtest 'more Management clients than there is room for' => sub {
+    my %o = (http => 'auth0_m2m_zone zone=a:256k;');
+    my $more = '';
+
+    for my $id (2, 2, 3) {
+        $more .= 'location = /key' . length($more) . " { $line{access}"
+            . " $line{handler} auth0_m2m_client_id "
+            . "client000000000000000000$id; }\n";
+        accepted('two', %o, more => $more) if $id == 2;
+    }
+
+    refused('three', 'zone "a" is too small: it holds the tokens of 2 '
+        . 'Management clients, 3 are configured, give "auth0_m2m_zone" more '
+        . 'in .*:\d+',
+        %o, more => $more);
+};
 
 subtest 'what is missing' => sub {
     accepted('all there');

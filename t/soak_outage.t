@@ -108,7 +108,7 @@ sub slow {
             %{ $ways{$way} } });
         my $load = load($n, mix(200, 401));
         ok($n->wait_for(sub {
-            my $open = connections($tenant);
+            my $open = sockets($tenant);
             $most = $open if $open > $most;
             return grep {/could not refresh the keys/} $n->error_log;
         }, 10), "$way: given up");

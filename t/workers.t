@@ -27,7 +27,7 @@ sub nginx {
 
 sub fetching {
     my ($n) = @_;
-    my %inode = map { ("socket:[$_]" => 1) } connections($tenant);
+    my %inode = map { ("socket:[$_]" => 1) } sockets($tenant);
 
     return grep {
         grep { $inode{ readlink($_) // '' } } glob "/proc/$_/fd/*"

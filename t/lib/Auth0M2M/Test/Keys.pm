@@ -5,7 +5,7 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(protected get status fetches fetched connections);
+our @EXPORT = qw(protected get status fetches fetched sockets);
 
 =head1 NAME
 
@@ -24,7 +24,7 @@ Auth0M2M::Test::Keys - what the tests of keys and of the way out share
     fetches($tenant)      times of the fetches of keys so far (list)
     fetched($tenant, $n, $bound)
                  true when the tenant has answered n of them
-    connections($tenant)  inodes of the sockets connected to it by HTTP (list)
+    sockets($tenant)      inodes of the sockets connected to it by HTTP (list)
 
 =cut
 
@@ -74,7 +74,7 @@ sub fetched {
 # The kernel picks them: /proc/net/tcp lists every closed connection of the
 # last minute too, which after a load test takes seconds to read.
 
-sub connections {
+sub sockets {
     my ($tenant) = @_;
     my @ss = (qw(ss -H -t -n -e state established), 'dport', '=',
         ':' . $tenant->http_port);
