@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 
-#define NGX_HTTP_AUTH0_M2M_SHM_VERSION  2
+#define NGX_HTTP_AUTH0_M2M_SHM_VERSION  3
 
 
 static ngx_uint_t ngx_http_auth0_m2m_shm_key_slots(size_t size);
