@@ -197,6 +197,10 @@ ngx_http_auth0_m2m_saga_feed(ngx_http_auth0_m2m_saga_t *s,
         return;
     }
 
+    if (log.narrow) {
+        ngx_http_auth0_m2m_manager_refused(s->manager, s->token.generation);
+    }
+
     ngx_http_auth0_m2m_shm_count(s->manager->shared,
                                  a0_metric_step(log.step, log.outcome));
 

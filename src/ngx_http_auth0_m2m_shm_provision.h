@@ -82,8 +82,8 @@ void ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
  * NGX_BUSY: the last attempt failed less than 1 s ago, or the slot is
  * another's.
  * refresh: NGX_DECLINED when a refresh is due and the caller has the lease.
- * drop: a 401 came for that generation; forgets it once, and allows a new one
- * at most every 5 s.
+ * drop: that generation was refused; forgets it once, and allows a new one at
+ * most every 5 s.
  */
 ngx_uint_t ngx_http_auth0_m2m_mgmt_slots(ngx_http_auth0_m2m_tables_t *t);
 ngx_uint_t ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,

@@ -281,6 +281,8 @@ typedef struct {
     unsigned       attempt;      /* of this step, from 1 */
     a0_str_t       message;      /* Auth0's own error text, cut to 200 bytes
                                     of printable ASCII; often empty */
+    unsigned       narrow:1;     /* the token lacks a scope; the client may have
+                                    been given it meanwhile */
 } a0_provision_log_t;
 
 /* "done", "definite", "throttled", "unknown" */

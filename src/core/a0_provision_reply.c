@@ -35,6 +35,10 @@ a0_read_error(a0_provision_t *p, const a0_reply_t *reply,
         return;
     }
 
+    text = a0_text(json, "errorCode");
+    log->narrow = (text.len == sizeof("insufficient_scope") - 1
+                   && a0_starts(text, "insufficient_scope"));
+
     text = a0_text(json, "message");
 
     if (a0_starts(text, "You reached the limit")
