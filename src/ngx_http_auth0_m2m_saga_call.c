@@ -218,6 +218,13 @@ ngx_http_auth0_m2m_saga_feed(ngx_http_auth0_m2m_saga_t *s,
 ngx_uint_t
 ngx_http_auth0_m2m_saga_token(ngx_http_auth0_m2m_saga_t *s)
 {
+    /* also when each token has ended by the time it comes */
+
+    if ((ngx_msec_int_t) (s->token_end - ngx_current_msec) < 0) {
+        ngx_http_auth0_m2m_saga_failed(s, A0_REPLY_TIMEOUT);
+        return 1;
+    }
+
     switch (ngx_http_auth0_m2m_manager_token(s->manager, &s->token,
                                        ngx_http_auth0_m2m_saga_token_done, s))
     {
@@ -229,17 +236,9 @@ ngx_http_auth0_m2m_saga_token(ngx_http_auth0_m2m_saga_t *s)
         return 0;
 
     default: /* NGX_AGAIN */
-        break;
-    }
-
-    if ((ngx_msec_int_t) (s->token_end - ngx_current_msec) > 0) {
         ngx_add_timer(&s->timer, NGX_HTTP_AUTH0_M2M_TOKEN_POLL);
         return 0;
     }
-
-    ngx_http_auth0_m2m_saga_failed(s, A0_REPLY_TIMEOUT);
-
-    return 1;
 }
 
 

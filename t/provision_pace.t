@@ -126,6 +126,23 @@ subtest 'a tenant that refuses each token' => sub {
     $p->stop;
 };
 
+# Each is used for half its life at least: none is asked for while one is there.
+
+subtest 'tokens that live for seconds' => sub {
+    for my $life (1, 20, 40) {
+        my $p = Auth0M2M::Portal->new(config => { expires_in => $life });
+        my $user = $p->user;
+        my $begin = time;
+        my $r = $p->create_key($user);
+
+        like($r->status, $life > 1 ? qr/^200$/ : qr/^(?:200|50[24])$/,
+            "$life: an answer");
+        cmp_ok(scalar(grep {/oauth/} $p->calls), '<=', 2 + time - $begin,
+            "$life: few tokens");
+        $p->stop;
+    }
+};
+
 subtest 'a token that does not come' => sub {
     my $p = Auth0M2M::Portal->new;
 

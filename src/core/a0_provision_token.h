@@ -43,8 +43,10 @@ typedef struct {
 a0_err_t a0_mgmt_token_parse(a0_str_t body, a0_mgmt_token_t *token);
 
 /*
- * When to fetch the next one: seconds after receipt, 80 to 90 % of expires_in
- * by random, and until when the old one serves (30 s before its end).
+ * Until when it serves: 30 s before its end, but for half of expires_in at
+ * least.  When to fetch the next one: at 80 to 90 % of expires_in by random, of
+ * the time that it serves if expires_in is below 5 minutes.  Seconds after
+ * receipt; refresh_after < usable_for.
  */
 void a0_mgmt_token_times(int64_t expires_in, uint32_t random,
     int64_t *refresh_after, int64_t *usable_for);

@@ -308,9 +308,17 @@ test_reply(void)
         CHECK_EQ_INT(usable, 86370);
     }
 
+    for (i = 1; i < 100000; i++) {
+        a0_mgmt_token_times((int64_t) i, (uint32_t) (i * 2654435761u),
+                            &refresh, &usable);
+        CHECK(refresh >= 0 && refresh < usable);
+        CHECK(refresh * 10 >= usable * 8 - 10);
+        CHECK(usable * 2 >= (int64_t) i && usable <= (int64_t) i);
+        CHECK((int64_t) i < 60 || usable == (int64_t) i - 30);
+    }
+
     a0_mgmt_token_times(1, 7, &refresh, &usable);
-    CHECK_EQ_INT(refresh, 0);
-    CHECK_EQ_INT(usable, 0);
+    CHECK_EQ_INT(usable, 1);
 }
 
 
