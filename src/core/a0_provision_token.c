@@ -118,12 +118,6 @@ a0_mgmt_token_times(int64_t expires_in, uint32_t random,
                   ? expires_in - A0_TOKEN_MARGIN
                   : expires_in - expires_in / 2;
 
-    /* of a short life the margin is more than 10 % */
-
-    if (expires_in < 10 * A0_TOKEN_MARGIN) {
-        expires_in = *usable_for;
-    }
-
     span = expires_in / 10;
 
     *refresh_after = expires_in * 8 / 10;

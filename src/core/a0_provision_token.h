@@ -44,9 +44,9 @@ a0_err_t a0_mgmt_token_parse(a0_str_t body, a0_mgmt_token_t *token);
 
 /*
  * Until when it serves: 30 s before its end, but for half of expires_in at
- * least.  When to fetch the next one: at 80 to 90 % of expires_in by random, of
- * the time that it serves if expires_in is below 5 minutes.  Seconds after
- * receipt; refresh_after < usable_for.
+ * least.  When to fetch the next one: at 80 to 90 % of expires_in by random,
+ * which of a life of minutes is too late to be ahead: such a one is fetched on
+ * demand.  Seconds after receipt.
  */
 void a0_mgmt_token_times(int64_t expires_in, uint32_t random,
     int64_t *refresh_after, int64_t *usable_for);

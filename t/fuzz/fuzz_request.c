@@ -121,8 +121,8 @@ token(a0_str_t body)
         FUZZ_ASSERT(t->expires_in >= 1 && t->expires_in <= 2592000);
         a0_mgmt_token_times(t->expires_in, (uint32_t) body.len << 16,
                             &refresh, &usable);
-        FUZZ_ASSERT(refresh >= 0 && refresh < usable);
-        FUZZ_ASSERT(usable <= t->expires_in);
+        FUZZ_ASSERT(refresh >= 0 && refresh <= t->expires_in);
+        FUZZ_ASSERT(usable >= 1 && usable <= t->expires_in);
     }
 
     free(t);
