@@ -120,6 +120,6 @@ a0_mgmt_token_times(int64_t expires_in, uint32_t random,
 
     span = expires_in / 10;
 
-    *refresh_after = expires_in * 8 / 10;
+    *refresh_after = expires_in - expires_in / 5;
     *refresh_after += span > 0 ? (int64_t) (random % (uint64_t) span) : 0;
 }

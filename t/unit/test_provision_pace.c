@@ -319,6 +319,7 @@ test_reply(void)
 
     a0_mgmt_token_times(1, 7, &refresh, &usable);
     CHECK_EQ_INT(usable, 1);
+    CHECK_EQ_INT(refresh, 1);
 }
 
 
