@@ -25,7 +25,7 @@ my $reloads = $ENV{SOAK_RELOADS} // 40;
 my $tenant  = Auth0M2M::Tenant->start;
 my $mint    = Auth0M2M::Mint->new(key => $tenant->keys->[0],
     issuer => 'https://' . $tenant->domain . '/');
-my $n = Auth0M2M::Test->new(tenant => $tenant, workers => 2,
+our $n = Auth0M2M::Test->new(tenant => $tenant, workers => 2,
     log_level => 'error',
     http   => "keepalive_requests 100000000;\naccess_log off;\n",
     server => protected('/v1', with => 'add_header X-All "$jwt_org_id'
@@ -70,7 +70,7 @@ sub bad_tokens {
     return @bad;
 }
 
-$n->write_file('ask.lua', <<'END');
+my $lua = <<'END';
 local tokens, i, threads = {}, 0, {}
 
 function setup(thread) table.insert(threads, thread) end
@@ -103,6 +103,7 @@ END
 # wrk ends by time: again until there were so many.
 
 sub ask ($name, $count, @all) {
+    $n->write_file('ask.lua', $lua);
     $n->write_file($name, join '', map {"$_\n"} @all);
     my ($accepted, $refused, $other) = (0, 0, 0);
 
@@ -152,6 +153,30 @@ figure('R13', what => 'memory over good and bad tokens',
         . " kinds: $more_bad KiB more, descriptors constant, every verdict"
         . ' right',
     count => $goods + $bads, ok => Test::More->builder->is_passing);
+
+# Large tokens, of which a worker's own memory has room for half: 16 MiB, and
+# what malloc needs.
+
+my $one = Auth0M2M::Test->new(tenant => $tenant, workers => 1,
+    log_level => 'error',
+    http   => "keepalive_requests 100000000;\naccess_log off;\n",
+    server => protected('/v1'));
+my @large = map { $mint->token(sub => "c$_\@clients", note => 'x' x 4400) }
+    1 .. 6000;
+ok($one->wait_for(sub { status($one, '/v1', $large[0]) == 200 }), 'keys');
+
+{
+    local $n = $one;
+    my $small = of_all(\&kilobytes);
+    my @got   = ask('large.tokens', 4 * @large, @large);
+    my $more  = of_all(\&kilobytes) - $small;
+
+    is($got[1] + $got[2], 0, 'large: all verdicts right');
+    cmp_ok($more, '>', 12 * 1024, "large: $more KiB more");
+    cmp_ok($more, '<', 22 * 1024, 'and not without end');
+}
+
+$one->stop;
 
 # The master; the first ones still fill what malloc keeps.
 
