@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_auth0_m2m_cache_digest(a0_str_t token,
 static ngx_int_t ngx_http_auth0_m2m_cache_hit(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx, const a0_claims_t *claims);
 static ngx_uint_t ngx_http_auth0_m2m_cache_vouched(
-    ngx_http_auth0_m2m_loc_conf_t *lcf, const a0_tcache_origin_t *origin);
+    ngx_http_auth0_m2m_ctx_t *ctx, const a0_tcache_origin_t *origin);
 
 
 static ngx_http_auth0_m2m_cache_state_t  ngx_http_auth0_m2m_cache;
@@ -82,7 +82,7 @@ ngx_http_auth0_m2m_cache_get(ngx_http_request_t *r,
 
     memo = ngx_http_auth0_m2m_memo_get(ctx->token);
 
-    if (memo && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &memo->origin)) {
+    if (memo && ngx_http_auth0_m2m_cache_vouched(ctx, &memo->origin)) {
         return ngx_http_auth0_m2m_cache_hit(r, ctx, &memo->claims);
     }
 
@@ -90,7 +90,7 @@ ngx_http_auth0_m2m_cache_get(ngx_http_request_t *r,
 
     if (ngx_http_auth0_m2m_cache_digest(ctx->token, digest) == NGX_OK
         && a0_tcache_get(shared, digest, ngx_time(), claims, &origin)
-        && ngx_http_auth0_m2m_cache_vouched(ctx->conf, &origin))
+        && ngx_http_auth0_m2m_cache_vouched(ctx, &origin))
     {
         ngx_http_auth0_m2m_memo_put(ctx->token, claims, &origin);
         return ngx_http_auth0_m2m_cache_hit(r, ctx, claims);
@@ -133,14 +133,18 @@ ngx_http_auth0_m2m_cache_hit(ngx_http_request_t *r,
 /* The keys that vouched for the token are this location's, and in force. */
 
 static ngx_uint_t
-ngx_http_auth0_m2m_cache_vouched(ngx_http_auth0_m2m_loc_conf_t *lcf,
+ngx_http_auth0_m2m_cache_vouched(ngx_http_auth0_m2m_ctx_t *ctx,
     const a0_tcache_origin_t *origin)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                      i;
+    ngx_http_auth0_m2m_loc_conf_t  *lcf;
+
+    lcf = ctx->conf;
 
     for (i = 0; i < lcf->policy.issuers.nelts; i++) {
         if (lcf->keysets[i]->slot == origin->key_set) {
-            return ngx_http_auth0_m2m_jwks_generation(lcf->keysets[i])
+            ctx->keyset = lcf->keysets[i];
+            return ngx_http_auth0_m2m_jwks_generation(ctx->keyset)
                    == origin->generation;
         }
     }

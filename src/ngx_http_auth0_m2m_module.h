@@ -198,7 +198,8 @@ typedef struct {
     ngx_uint_t                     cache;      /* ..._CACHE_... */
     a0_str_t                       token;
     a0_str_t                       kid;        /* for the log */
-    ngx_http_auth0_m2m_keyset_t   *keyset;     /* of the token's issuer */
+    ngx_http_auth0_m2m_keyset_t   *keyset;     /* of the token's issuer; set
+                                                  when it is authentic */
     const a0_claims_t             *claims;     /* NULL until authentic */
     ngx_table_elt_t               *told;       /* the refusal's header */
     ngx_http_auth0_m2m_waiter_t    waiter;

@@ -298,7 +298,10 @@ ngx_http_auth0_m2m_provision_ready(ngx_http_auth0_m2m_provision_t *pc)
 
     problem = ngx_http_auth0_m2m_provision_identify(pc);
 
-    if (problem == A0_PROBLEM_NONE) {
+    if (problem == A0_PROBLEM_KEYS_UNAVAILABLE) {
+        retry_after = 1;
+
+    } else if (problem == A0_PROBLEM_NONE) {
         problem = ngx_http_auth0_m2m_provision_admit(pc, &retry_after);
     }
 

@@ -90,6 +90,8 @@ ngx_uint_t ngx_http_auth0_m2m_provision_headers(ngx_http_request_t *r,
  * limits let it pass (*retry_after in seconds may be set) and whether it has
  * been done before.  begin() takes over: it answers sooner or later.
  */
+a0_problem_e ngx_http_auth0_m2m_provision_tenant(
+    ngx_http_auth0_m2m_provision_t *pc, ngx_http_auth0_m2m_ctx_t *ctx);
 a0_problem_e ngx_http_auth0_m2m_provision_identify(
     ngx_http_auth0_m2m_provision_t *pc);
 a0_problem_e ngx_http_auth0_m2m_provision_admit(

@@ -1,5 +1,6 @@
 
 #include "ngx_http_auth0_m2m_provision_answer.h"
+#include "ngx_http_auth0_m2m_token.h"
 
 
 static ngx_uint_t ngx_http_auth0_m2m_provision_same_origin(
@@ -124,4 +125,50 @@ ngx_http_auth0_m2m_provision_same_origin(ngx_http_request_t *r,
            && ngx_strncasecmp(origin->data + scheme.len, host->data,
                               host->len)
               == 0;
+}
+
+
+/*
+ * People and servers are known by what their tenant calls them, so it must be
+ * the one that provisions.  Its other names, such as a custom domain, serve the
+ * same keys; those of another tenant are others.
+ */
+
+a0_problem_e
+ngx_http_auth0_m2m_provision_tenant(ngx_http_auth0_m2m_provision_t *pc,
+    ngx_http_auth0_m2m_ctx_t *ctx)
+{
+    a0_err_t                      err;
+    ngx_http_auth0_m2m_keyset_t  *first;
+
+    first = pc->conf->keysets[0];
+
+    if (ctx->keyset == first) {
+        return A0_PROBLEM_NONE;
+    }
+
+    err = ngx_http_auth0_m2m_token_vouched(pc->request, ctx, first);
+
+    switch (err) {
+
+    case A0_OK:
+        return A0_PROBLEM_NONE;
+
+    case A0_ERR_INTERNAL:
+        return A0_PROBLEM_INTERNAL;
+
+    case A0_ERR_KEYS_UNAVAILABLE:
+        return A0_PROBLEM_KEYS_UNAVAILABLE;
+
+    default:
+        break;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, pc->request->connection->log, 0,
+                  "auth0_m2m: no key of \"%V\", which provisions, is that of "
+                  "a token from \"%V\": \"auth0_m2m_domain\" must list "
+                  "names of one tenant here",
+                  &first->tenant->domain, &ctx->keyset->tenant->domain);
+
+    return A0_PROBLEM_FORBIDDEN;
 }

@@ -38,6 +38,7 @@ ngx_http_auth0_m2m_provision_identify(ngx_http_auth0_m2m_provision_t *pc)
     u_char                    *work;
     a0_err_t                   err;
     a0_str_t                   payload;
+    a0_problem_e               problem;
     a0_identity_t              id;
     a0_provision_input_t      *input;
     ngx_http_request_t        *r;
@@ -45,6 +46,12 @@ ngx_http_auth0_m2m_provision_identify(ngx_http_auth0_m2m_provision_t *pc)
 
     r = pc->request;
     ctx = ngx_http_get_module_ctx(r, ngx_http_auth0_m2m_module);
+
+    problem = ngx_http_auth0_m2m_provision_tenant(pc, ctx);
+    if (problem != A0_PROBLEM_NONE) {
+        return problem;
+    }
+
     payload = ngx_http_auth0_m2m_token_payload(ctx->token);
 
     work = ngx_palloc(r->pool, a0_identity_work_size(payload.len));

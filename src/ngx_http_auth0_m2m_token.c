@@ -239,6 +239,36 @@ ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
 }
 
 
+a0_err_t
+ngx_http_auth0_m2m_token_vouched(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, ngx_http_auth0_m2m_keyset_t *ks)
+{
+    u_char      *work;
+    uint64_t     generation;
+    a0_err_t     err;
+    a0_jwk_t    *key;
+    a0_jwt_t     jwt;
+    ngx_uint_t   wait;
+
+    work = ngx_palloc(r->pool, a0_jwt_work_size(ctx->token.len));
+    if (work == NULL) {
+        return A0_ERR_INTERNAL;
+    }
+
+    err = a0_jwt_parse(ctx->token, work, &jwt);
+    if (err != A0_OK) {
+        return err;
+    }
+
+    err = ngx_http_auth0_m2m_jwks_key(ks, jwt.kid, jwt.alg, NULL, &key,
+                                      &generation, &wait);
+
+    return (err == A0_OK) ? a0_jws_verify(jwt.alg, key, jwt.input,
+                                          jwt.signature)
+                          : err;
+}
+
+
 a0_str_t
 ngx_http_auth0_m2m_token_payload(a0_str_t token)
 {

@@ -29,6 +29,13 @@ a0_err_t ngx_http_auth0_m2m_token_find(ngx_http_request_t *r,
 ngx_int_t ngx_http_auth0_m2m_token_verify(ngx_http_request_t *r,
     ngx_http_auth0_m2m_ctx_t *ctx);
 
+/*
+ * Whether keys of another set vouch, as they are, for ctx->token, which was
+ * verified: UNKNOWN_KEY, BAD_SIGNATURE, KEYS_UNAVAILABLE, INTERNAL.
+ */
+a0_err_t ngx_http_auth0_m2m_token_vouched(ngx_http_request_t *r,
+    ngx_http_auth0_m2m_ctx_t *ctx, ngx_http_auth0_m2m_keyset_t *ks);
+
 /* The encoded payload of a token that was verified. */
 
 a0_str_t ngx_http_auth0_m2m_token_payload(a0_str_t token);
