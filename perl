@@ -1,3 +1,5 @@
 ok
 ok
 ok
+ok
+ok

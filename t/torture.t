@@ -150,7 +150,7 @@ sub torture ($n, $name, %o) {
     # block each
 
     my $grown = live($n, $begin) - $begin;
-    my $room  = $o{grows} // max(20, $cases / 50);
+    my $room  = $o{grows} // max(20, $cases / 25);
     cmp_ok($grown, '<', $room, "$name: $grown blocks more");
     $total{cases} += $cases;
     $total{blocks} += $grown;

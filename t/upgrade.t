@@ -60,7 +60,7 @@ sub begin {
     my $pid;
 
     $n->write_file('nginx.conf', $conf);
-    is(system(($n->{process}->command)), 0, 'in the background');
+    is($n->{process}->run, 0, 'in the background');
     ok($n->wait_for(sub { ($pid = master()) && workers_of($pid) == 2 }),
         'with its workers');
     return $pid;

@@ -20,6 +20,8 @@ Auth0M2M::Test::Process - an nginx master and its workers
     kill_worker($sig, $pid)
     kill_all         KILL to all of them at once; true when none is left
     command(@args)   the command line with the fixed arguments
+    run              start, for a configuration with `daemon on`: the wait
+                     status of what was started
     pid, workers, alive, signal($sig)
 
 Only processes it started are ever signalled: the master, which leads a
@@ -52,6 +54,17 @@ sub start {
     $self->{pid} = fork // die "fork: $!\n";
     $self->_exec(@command) if $self->{pid} == 0;
     return;
+}
+
+# To its end, which is soon for one that goes into the background.
+
+sub run {
+    my ($self) = @_;
+    my $pid = fork // die "fork: $!\n";
+
+    $self->_exec($self->command) if $pid == 0;
+    waitpid $pid, 0;
+    return $?;
 }
 
 sub _exec {
