@@ -116,10 +116,10 @@ ngx_http_auth0_m2m_manager_token(ngx_http_auth0_m2m_manager_t *manager,
 
 void
 ngx_http_auth0_m2m_manager_refused(ngx_http_auth0_m2m_manager_t *manager,
-    uint64_t generation)
+    uint64_t generation, ngx_http_auth0_m2m_drop_e why)
 {
     ngx_http_auth0_m2m_mgmt_drop(manager->tables, manager->slot, manager->id,
-                                 ngx_current_msec, generation);
+                                 ngx_current_msec, generation, why);
 }
 
 

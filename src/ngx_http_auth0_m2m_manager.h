@@ -63,10 +63,9 @@ ngx_int_t ngx_http_auth0_m2m_manager_token(
     ngx_http_auth0_m2m_held_token_t *token,
     ngx_http_auth0_m2m_manager_pt done, void *data);
 
-/* That generation was refused: with a 401, or for want of a scope. */
-
 void ngx_http_auth0_m2m_manager_refused(
-    ngx_http_auth0_m2m_manager_t *manager, uint64_t generation);
+    ngx_http_auth0_m2m_manager_t *manager, uint64_t generation,
+    ngx_http_auth0_m2m_drop_e why);
 
 
 /* What the engine wants to know of a client's reply. */

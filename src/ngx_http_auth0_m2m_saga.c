@@ -215,7 +215,8 @@ ngx_http_auth0_m2m_saga_step(ngx_http_auth0_m2m_saga_t *s)
 
         if (s->todo.token.refused) {
             ngx_http_auth0_m2m_manager_refused(s->manager,
-                                               s->token.generation);
+                                            s->token.generation,
+                                            NGX_HTTP_AUTH0_M2M_DROP_REFUSED);
         }
 
         s->token_end = ngx_current_msec + s->todo.token.timeout;

@@ -198,7 +198,8 @@ ngx_http_auth0_m2m_saga_feed(ngx_http_auth0_m2m_saga_t *s,
     }
 
     if (log.narrow) {
-        ngx_http_auth0_m2m_manager_refused(s->manager, s->token.generation);
+        ngx_http_auth0_m2m_manager_refused(s->manager, s->token.generation,
+                                           NGX_HTTP_AUTH0_M2M_DROP_NARROW);
     }
 
     ngx_http_auth0_m2m_shm_count(s->manager->shared,

@@ -258,8 +258,10 @@ ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
 
 void
 ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
-    const u_char *id, ngx_msec_t now, uint64_t generation)
+    const u_char *id, ngx_msec_t now, uint64_t generation,
+    ngx_http_auth0_m2m_drop_e why)
 {
+    ngx_msec_t                 *last;
     ngx_http_auth0_m2m_mgmt_t  *m;
 
     m = ngx_http_auth0_m2m_mgmt_lock(t, slot, id);
@@ -267,14 +269,16 @@ ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
         return;
     }
 
+    last = &m->dropped[why];
+
     if (m->len && m->generation == generation
-        && (m->dropped == 0
-            || (ngx_msec_int_t) (now - m->dropped)
+        && (*last == 0
+            || (ngx_msec_int_t) (now - *last)
                >= NGX_HTTP_AUTH0_M2M_MGMT_DROP))
     {
         m->len = 0;
         ngx_explicit_memzero(m->token, A0_MGMT_TOKEN_MAX);
-        m->dropped = now;
+        *last = now;
     }
 
     ngx_shmtx_unlock(&t->shpool->mutex);

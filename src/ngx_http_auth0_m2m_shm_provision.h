@@ -49,6 +49,15 @@ typedef enum {
 } ngx_http_auth0_m2m_idempotent_e;
 
 
+/* Why a Management token is given up. */
+
+typedef enum {
+    NGX_HTTP_AUTH0_M2M_DROP_REFUSED = 0,     /* 401 */
+    NGX_HTTP_AUTH0_M2M_DROP_NARROW,          /* 403: it lacks a scope */
+    NGX_HTTP_AUTH0_M2M_DROPS
+} ngx_http_auth0_m2m_drop_e;
+
+
 #pragma GCC visibility push(hidden)
 
 
@@ -83,7 +92,7 @@ void ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
  * another's.
  * refresh: NGX_DECLINED when a refresh is due and the caller has the lease.
  * drop: that generation was refused; forgets it once, and allows a new one at
- * most every 5 s.
+ * most every 5 s for each reason.
  */
 ngx_uint_t ngx_http_auth0_m2m_mgmt_slots(ngx_http_auth0_m2m_tables_t *t);
 ngx_uint_t ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
@@ -100,7 +109,8 @@ void ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t,
 void ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t slot, const u_char *id, ngx_msec_t now);
 void ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t,
-    ngx_uint_t slot, const u_char *id, ngx_msec_t now, uint64_t generation);
+    ngx_uint_t slot, const u_char *id, ngx_msec_t now, uint64_t generation,
+    ngx_http_auth0_m2m_drop_e why);
 
 /* The tenant's rate limit as that client meets it, under the lock. */
 

@@ -30,7 +30,7 @@ typedef struct {
     int64_t                        usable_until;   /* seconds */
     ngx_msec_t                     lease_end;      /* a fetch runs till then */
     ngx_msec_t                     retry_at;       /* after a failure */
-    ngx_msec_t                     dropped;        /* last drop */
+    ngx_msec_t                     dropped[NGX_HTTP_AUTH0_M2M_DROPS]; /* last */
     a0_pace_t                      pace;
     size_t                         len;
     u_char                         token[A0_MGMT_TOKEN_MAX];
