@@ -3,3 +3,4 @@ ok
 ok
 ok
 ok
+ok

@@ -183,6 +183,10 @@ $one->stop;
 $n->reload for 1 .. $reloads / 2;
 my ($before, $fds) = (kilobytes($n->pid), descriptors($n->pid));
 $n->reload for 1 .. $reloads;
+
+# it closes the channel to a worker that has ended when it is told so
+
+$n->wait_for(sub { descriptors($n->pid) <= $fds });
 my ($after, $fds_after) = (kilobytes($n->pid), descriptors($n->pid));
 
 cmp_ok($after - $before, '<=', 256,
