@@ -11,7 +11,7 @@
 #define NGX_HTTP_AUTH0_M2M_RECORD_TTL     86400    /* seconds */
 
 
-static void ngx_http_auth0_m2m_provision_name(
+static ngx_int_t ngx_http_auth0_m2m_provision_name(
     ngx_http_auth0_m2m_provision_t *pc, a0_str_t *parts, ngx_uint_t n,
     u_char *name);
 static a0_problem_e ngx_http_auth0_m2m_provision_record(
@@ -118,7 +118,10 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
 
     if (pc->conf->rate && pc->op != A0_OP_KEY_LIST && pc->op != A0_OP_USER) {
         parts[0] = limit;
-        ngx_http_auth0_m2m_provision_name(pc, parts, 3, name);
+
+        if (ngx_http_auth0_m2m_provision_name(pc, parts, 3, name) != NGX_OK) {
+            return A0_PROBLEM_INTERNAL;
+        }
 
         wait = ngx_http_auth0_m2m_limit(tables, name, ngx_current_msec,
                                         pc->conf->rate, pc->conf->burst);
@@ -136,7 +139,9 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
         parts[2] = pc->body;
     }
 
-    ngx_http_auth0_m2m_provision_name(pc, parts, 3, pc->lease);
+    if (ngx_http_auth0_m2m_provision_name(pc, parts, 3, pc->lease) != NGX_OK) {
+        return A0_PROBLEM_INTERNAL;
+    }
 
     /* revocations of one key wait for each other */
 
@@ -147,13 +152,14 @@ ngx_http_auth0_m2m_provision_admit(ngx_http_auth0_m2m_provision_t *pc,
 
 /* parts[1] is for the tenant: the same sub at another one is somebody else. */
 
-static void
+static ngx_int_t
 ngx_http_auth0_m2m_provision_name(ngx_http_auth0_m2m_provision_t *pc,
     a0_str_t *parts, ngx_uint_t n, u_char *name)
 {
     parts[1] = ngx_http_auth0_m2m_a0(&pc->conf->keysets[0]->tenant->domain);
 
-    ngx_http_auth0_m2m_tables_name(pc->conf->manager->tables, parts, n, name);
+    return ngx_http_auth0_m2m_tables_name(pc->conf->manager->tables, parts, n,
+                                          name);
 }
 
 
@@ -241,7 +247,10 @@ ngx_http_auth0_m2m_provision_remember(ngx_http_auth0_m2m_provision_t *pc,
         return A0_PROBLEM_MALFORMED_REQUEST;
     }
 
-    ngx_http_auth0_m2m_provision_name(pc, parts, n, pc->record);
+    if (ngx_http_auth0_m2m_provision_name(pc, parts, n, pc->record) != NGX_OK) {
+        return A0_PROBLEM_INTERNAL;
+    }
+
     pc->ttl = NGX_HTTP_AUTH0_M2M_RECORD_TTL;
 
     switch (ngx_http_auth0_m2m_idempotent_begin(tables, pc->record,

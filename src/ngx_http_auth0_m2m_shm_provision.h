@@ -70,9 +70,9 @@ ngx_int_t ngx_http_auth0_m2m_tables_init(ngx_http_auth0_m2m_tables_t *t,
 
 
 /* Keyed digest (HMAC-SHA-256 under the zone's random key) of n strings: what
- * names users and idempotency keys in the zone. */
+ * names users and idempotency keys in the zone.  NGX_ERROR: no memory. */
 
-void ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
+ngx_int_t ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
     const a0_str_t *parts, ngx_uint_t n, u_char *name);
 
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_auth0_m2m_shm_tables.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -82,7 +83,7 @@ ngx_http_auth0_m2m_tables_init(ngx_http_auth0_m2m_tables_t *t, size_t size,
 }
 
 
-void
+ngx_int_t
 ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
     const a0_str_t *parts, ngx_uint_t n, u_char *name)
 {
@@ -103,9 +104,18 @@ ngx_http_auth0_m2m_tables_name(ngx_http_auth0_m2m_tables_t *t,
         ngx_memcpy(key + sizeof(t->key), digest, sizeof(digest));
         ngx_memcpy(key + sizeof(t->key) + sizeof(digest), &len, sizeof(len));
 
-        (void) HMAC(EVP_sha256(), key, sizeof(key), parts[i].data,
-                    parts[i].len, digest, NULL);
+        /* without memory: a chain that lacks a part is somebody else's */
+
+        if (HMAC(EVP_sha256(), key, sizeof(key), parts[i].data, parts[i].len,
+                 digest, NULL)
+            == NULL)
+        {
+            ERR_clear_error();
+            return NGX_ERROR;
+        }
     }
 
     ngx_memcpy(name, digest, NGX_HTTP_AUTH0_M2M_ID);
+
+    return NGX_OK;
 }
