@@ -1,6 +1,0 @@
-ok
-ok
-ok
-ok
-ok
-ok
