@@ -50,7 +50,7 @@ ngx_http_auth0_m2m_conf_keyset(ngx_conf_t *cf,
     sets = mcf->keysets.elts;
 
     for (i = 0; i < mcf->keysets.nelts; i++) {
-        if (ngx_memcmp(sets[i]->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+        if (ngx_http_auth0_m2m_same(sets[i]->id, id)) {
             return sets[i];
         }
     }

@@ -327,7 +327,7 @@ ngx_http_auth0_m2m_provision_manager(ngx_conf_t *cf,
 
     for (i = 0; i < mcf->managers.nelts; i++) {
         if (managers[i]->tenant == tenant
-            && ngx_memcmp(managers[i]->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0)
+            && ngx_http_auth0_m2m_same(managers[i]->id, id))
         {
             return managers[i];
         }

@@ -222,7 +222,7 @@ ngx_http_auth0_m2m_zone_client(ngx_http_auth0_m2m_main_conf_t *mcf,
     ngx_uint_t  i;
 
     for (i = 0; i < mcf->nclients; i++) {
-        if (ngx_memcmp(mcf->clients[i], id, NGX_HTTP_AUTH0_M2M_ID) == 0) {
+        if (ngx_http_auth0_m2m_same(mcf->clients[i], id)) {
             return;
         }
     }

@@ -85,13 +85,18 @@ ngx_uint_t ngx_http_auth0_m2m_provision_headers(ngx_http_request_t *r,
     const char *name, ngx_str_t **value);
 
 
+/* NONE when the token is of the tenant that provisions: who asks is known by
+ * what that tenant calls them. */
+
+a0_problem_e ngx_http_auth0_m2m_provision_tenant(
+    ngx_http_auth0_m2m_provision_t *pc, ngx_http_auth0_m2m_ctx_t *ctx);
+
+
 /*
  * The way to a saga, each NONE or what to answer: who asks; whether our own
  * limits let it pass (*retry_after in seconds may be set) and whether it has
  * been done before.  begin() takes over: it answers sooner or later.
  */
-a0_problem_e ngx_http_auth0_m2m_provision_tenant(
-    ngx_http_auth0_m2m_provision_t *pc, ngx_http_auth0_m2m_ctx_t *ctx);
 a0_problem_e ngx_http_auth0_m2m_provision_identify(
     ngx_http_auth0_m2m_provision_t *pc);
 a0_problem_e ngx_http_auth0_m2m_provision_admit(

@@ -25,6 +25,11 @@
 #define NGX_HTTP_AUTH0_M2M_ZONE_MIN   262144
 #define NGX_HTTP_AUTH0_M2M_KEYS_MAX   32768       /* normalised key set */
 
+/* Whether two digests are one, for what is no secret. */
+
+#define ngx_http_auth0_m2m_same(a, b)                                         \
+    (ngx_memcmp(a, b, NGX_HTTP_AUTH0_M2M_ID) == 0)
+
 
 typedef struct ngx_http_auth0_m2m_shared_s  ngx_http_auth0_m2m_shared_t;
 

@@ -290,8 +290,7 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
         e = &t->ring[i];
 
         if (e->used && seconds >= e->orphan.due && now >= e->held_until
-            && ngx_memcmp(e->orphan.tenant, tenant, NGX_HTTP_AUTH0_M2M_ID)
-               == 0
+            && ngx_http_auth0_m2m_same(e->orphan.tenant, tenant)
             && !ngx_http_auth0_m2m_orphan_lives(e, seconds))
         {
             e->held_until = now + ms;

@@ -113,7 +113,7 @@ ngx_http_auth0_m2m_shm_keys_spare(ngx_http_auth0_m2m_shared_t *sh,
         }
 
         for (j = 0; j < n; j++) {
-            if (ngx_memcmp(k->id, in_use[j], NGX_HTTP_AUTH0_M2M_ID) == 0) {
+            if (ngx_http_auth0_m2m_same(k->id, in_use[j])) {
                 break;
             }
         }
@@ -195,7 +195,7 @@ ngx_http_auth0_m2m_shm_keys_adopt(ngx_http_auth0_m2m_shared_t *sh,
 static ngx_uint_t
 ngx_http_auth0_m2m_shm_keys_of(ngx_http_auth0_m2m_keys_t *k, const u_char *id)
 {
-    return k->used && ngx_memcmp(k->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0;
+    return k->used && ngx_http_auth0_m2m_same(k->id, id);
 }
 
 
@@ -203,8 +203,7 @@ static ngx_uint_t
 ngx_http_auth0_m2m_shm_keys_from(ngx_http_auth0_m2m_keys_t *k,
     const u_char *source)
 {
-    return k->used
-           && ngx_memcmp(k->source, source, NGX_HTTP_AUTH0_M2M_ID) == 0;
+    return k->used && ngx_http_auth0_m2m_same(k->source, source);
 }
 
 

@@ -103,7 +103,7 @@ ngx_http_auth0_m2m_mgmt_spare(ngx_http_auth0_m2m_tables_t *t,
 static ngx_uint_t
 ngx_http_auth0_m2m_mgmt_of(ngx_http_auth0_m2m_mgmt_t *m, const u_char *id)
 {
-    return m->used && ngx_memcmp(m->id, id, NGX_HTTP_AUTH0_M2M_ID) == 0;
+    return m->used && ngx_http_auth0_m2m_same(m->id, id);
 }
 
 

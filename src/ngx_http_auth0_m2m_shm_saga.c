@@ -2,10 +2,6 @@
 #include "ngx_http_auth0_m2m_shm_tables.h"
 
 
-#define ngx_http_auth0_m2m_same(a, b)                                         \
-    (ngx_memcmp(a, b, NGX_HTTP_AUTH0_M2M_ID) == 0)
-
-
 static ngx_uint_t ngx_http_auth0_m2m_lease_held(
     ngx_http_auth0_m2m_lease_t *lease, ngx_msec_t now);
 static ngx_uint_t ngx_http_auth0_m2m_idempotent_held(

@@ -36,8 +36,6 @@ sub changed {
         %o);
 }
 
-sub tokens { return scalar grep {m{/oauth/token}} $p->calls }
-
 sub works {
     my ($name) = @_;
     my $r = $p->create_key($p->user);
@@ -49,11 +47,8 @@ sub works {
 # A saga whose next call comes after what the test does meanwhile.
 
 sub under_way {
-    $t->fault({ step => 'grant_create', kind => 'delay', ms => 3000 });
-    $t->journal_reset;
-    my $caller = $n->async($p->request_of($p->user, 'POST', '/create-key',
-        body => '{}'));
-    ok($t->wait_journal(step => 'grant_create'), 'a saga is under way');
+    ok(my $caller = $p->during('grant_create', ms => 3000),
+        'a saga is under way');
     return $caller;
 }
 
@@ -70,11 +65,8 @@ sub ends_with {
 sub orphan {
     my $before = $p->left;
 
-    $t->journal_reset;
-    $t->fault({ step => 'client_create', kind => 'delay', ms => 1000 });
-    my $caller = $n->async($p->request_of($p->user, 'POST', '/create-key',
-        body => '{}'));
-    ok($t->wait_journal(step => 'client_create'), 'a creation is under way');
+    ok(my $caller = $p->during('client_create', ms => 1000),
+        'a creation is under way');
     $n->kill_worker('KILL');
     is($caller->wait->status, 0, 'its worker dies');
     ok($n->wait_for(sub { $p->left ne $before }), 'a client is left');
@@ -90,7 +82,7 @@ subtest 'other times' => sub {
     $p->calls;
     ok(changed($first, $times), 'reloaded');
     works('another');
-    is(tokens(), 0, 'with the same token');
+    is($p->tokens, 0, 'with the same token');
 };
 
 subtest 'another client' => sub {
@@ -119,7 +111,7 @@ END
         . $p->id_token($user, claims => { aud => 'spa' }),
         'Content-Type' => 'application/json' ], '{}' ])->wait(20);
     is($r->status, 200, 'the other');
-    is(tokens(), 1, 'one token for both');
+    is($p->tokens, 1, 'one token for both');
 };
 
 # The zone has room for two.

@@ -39,13 +39,8 @@ sub is_left {
 
 sub during {
     my ($step) = @_;
-    my $user = $p->user;
 
-    $t->journal_reset;
-    $t->fault({ step => $step, kind => 'delay', ms => 400 });
-    my $caller = $n->async($p->request_of($user, 'POST', '/create-key',
-        body => '{}'));
-    ok($t->wait_journal(step => $step), "$step is under way");
+    ok(my $caller = $p->during($step), "$step is under way");
     return $caller;
 }
 
@@ -114,11 +109,8 @@ subtest 'worker_shutdown_timeout' => sub {
         main => 'worker_shutdown_timeout 1s;');
     my $before = $p->left;
 
-    $t->journal_reset;
-    $t->fault({ step => 'grant_create', kind => 'delay', ms => 3000 });
-    my $caller = $q->nginx->async($q->request_of($p->user, 'POST',
-        '/create-key', body => '{}'));
-    ok($t->wait_journal(step => 'grant_create'), 'grant_create is under way');
+    ok(my $caller = $q->during('grant_create', ms => 3000, user => $p->user),
+        'grant_create is under way');
     ok($q->nginx->stop, 'nginx has ended');
     $caller->wait;
     my $left = $p->wait_left($before, 5);

@@ -51,11 +51,8 @@ subtest 'living ones leave room for orphans' => sub {
     ok(full(), 'the ring is full of keys that end some day');
 
     my $before = $p->left;
-    $t->journal_reset;
-    $t->fault({ step => 'client_create', kind => 'delay', ms => 1000 });
-    my $caller = $n->async($p->request_of($p->user, 'POST', '/create-key',
-        body => '{}'));
-    ok($t->wait_journal(step => 'client_create'), 'a creation is under way');
+    ok(my $caller = $p->during('client_create', ms => 1000),
+        'a creation is under way');
     $n->kill_worker('KILL');
     is($caller->wait->status, 0, 'its worker dies');
     ok($n->wait_for(sub { $p->left ne $before }, 5), 'a client is left');

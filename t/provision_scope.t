@@ -36,8 +36,6 @@ my $p = Auth0M2M::Portal->new(
 );
 my $n = $p->nginx;
 
-sub tokens { return scalar grep {m{/oauth/token}} $p->calls }
-
 sub refused {
     my ($name) = @_;
     my $r = $p->create_key($p->user);
@@ -51,27 +49,27 @@ grant(grep { $_ ne 'create:client_grants' } @scopes);
 my $before = $p->left;
 
 refused('lacking');
-is(tokens(), 1, 'one token');
+is($p->tokens, 1, 'one token');
 ok($n->wait_for_log(qr/grant_create: definite, status 403.*create:client_grants/),
     'the log says which');
 
 grant(@scopes);
 is($p->create_key($p->user)->status, 200, 'given');
-is(tokens(), 1, 'with a token that has it');
+is($p->tokens, 1, 'with a token that has it');
 
 # One given up just now for this reason keeps nobody from giving up the next
 # for another.
 
 $t->revoke_tokens;
 is($p->create_key($p->user)->status, 200, 'all tokens are revoked');
-is(tokens(), 1, 'another one');
+is($p->tokens, 1, 'another one');
 
 # Others lack it all the time: not a token for each.
 
 grant(grep { $_ ne 'create:client_grants' } @scopes);
 $t->revoke_tokens;
 refused('lacking again') for 1 .. 5;
-cmp_ok(tokens(), '<=', 2, 'a few tokens');
+cmp_ok($p->tokens, '<=', 2, 'a few tokens');
 
 # What else has that status is no reason for another token.
 
@@ -85,7 +83,7 @@ $t->fault({ step => 'grant_create', kind => 'status', status => 403,
         . 'your subscription","errorCode":"feature_not_enabled"}' });
 is($p->create_key($p->user)->status, 502, 'refused for another reason');
 is($p->create_key($p->user)->status, 200, 'a key');
-is(tokens(), 0, 'by the token of before');
+is($p->tokens, 0, 'by the token of before');
 is($p->left, $before =~ s/(\d+)/$1 + 4/ger, 'four keys, and nothing else');
 
 $p->stop;

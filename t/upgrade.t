@@ -42,7 +42,7 @@ sub gone ($pid) {
 }
 
 sub workers_of ($pid) {
-    return split ' ', `ps -o pid= --ppid $pid`;
+    return $n->{process}->workers($pid);
 }
 
 END {

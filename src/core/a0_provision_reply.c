@@ -29,15 +29,15 @@ a0_read_error(a0_provision_t *p, const a0_reply_t *reply,
     a0_str_t    text;
     a0_json_t  *json;
 
+    static const a0_str_t  narrow = a0_string("insufficient_scope");
+
     if (reply->result != A0_REPLY_OK || reply->status < 400
         || a0_json_parse(reply->body, A0_PROVISION_REPLY_MAX, &json) != A0_OK)
     {
         return;
     }
 
-    text = a0_text(json, "errorCode");
-    log->narrow = (text.len == sizeof("insufficient_scope") - 1
-                   && a0_starts(text, "insufficient_scope"));
+    log->narrow = a0_str_equal(a0_text(json, "errorCode"), narrow) ? 1 : 0;
 
     text = a0_text(json, "message");
 

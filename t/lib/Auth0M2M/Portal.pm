@@ -56,6 +56,11 @@ The nginx serves POST /create-key, /keys (with what is below), POST
     access_token($id, $secret)
     calls                    "METHOD target" of all calls of the Management
                        API and the token endpoint since the last asking
+    tokens             how many tokens it was asked for among these
+    during($step, %o)  a POST /create-key that is under way, for ms (default
+                       400), at that call: an Auth0M2M::Test::Client; false
+                       when it did not get there.  user, headers => [..], and
+                       fault => {..} over the delay
     heed(@responses)         waits as long as the longest Retry-After of them
     left                     "clients/grants/organization grants", counts of
                        what the API made and is still there
@@ -290,6 +295,22 @@ sub calls {
 
     $self->{tenant}->journal_reset;
     return @calls;
+}
+
+sub tokens { return scalar grep {m{/oauth/token}} $_[0]->calls }
+
+sub during {
+    my ($self, $step, %o) = @_;
+    my $t       = $self->{tenant};
+    my $request = $self->request_of($o{user} // $self->user, 'POST',
+        '/create-key', body => '{}', headers => $o{headers});
+
+    $t->journal_reset;
+    $t->fault({ step => $step, kind => 'delay', ms => $o{ms} // 400,
+        %{ $o{fault} // {} } });
+
+    my $caller = $self->{nginx}->async($request);
+    return $t->wait_journal(step => $step) ? $caller : undef;
 }
 
 sub heed {

@@ -22,7 +22,8 @@ Auth0M2M::Test::Process - an nginx master and its workers
     command(@args)   the command line with the fixed arguments
     run              start, for a configuration with `daemon on`: the wait
                      status of what was started
-    pid, workers, alive, signal($sig)
+    workers($master) pids of the workers, by default of its own master's
+    pid, alive, signal($sig)
 
 Only processes it started are ever signalled: the master, which leads a
 process group of its own, and its children.  Should this process die, the
@@ -153,8 +154,8 @@ sub _title {
 # the title it began with.
 
 sub workers {
-    my ($self) = @_;
-    my $master = $self->{pid} or return;
+    my ($self, $master) = @_;
+    $master //= $self->{pid} or return;
 
     my @workers = sort { $a <=> $b }
         grep { $self->{valgrind} || _title($_) =~ /worker process/ }
