@@ -67,7 +67,8 @@ typedef enum {
                                             truncated bodies included */
     NGX_HTTP_AUTH0_M2M_REPLY_TOO_LARGE,
     NGX_HTTP_AUTH0_M2M_REPLY_INVALID,    /* not HTTP, or coded content */
-    NGX_HTTP_AUTH0_M2M_REPLY_INTERNAL    /* no memory, no connection */
+    NGX_HTTP_AUTH0_M2M_REPLY_INTERNAL    /* no memory or connection to ask
+                                            with, or none for the answer */
 } ngx_http_auth0_m2m_result_e;
 
 

@@ -249,7 +249,7 @@ typedef enum {
     A0_REPLY_RESET,      /* truncated bodies included */
     A0_REPLY_TOO_LARGE,
     A0_REPLY_INVALID,    /* not HTTP, or coded content */
-    A0_REPLY_INTERNAL    /* could not be tried */
+    A0_REPLY_INTERNAL    /* no memory to ask with, or for the answer */
 } a0_reply_e;
 
 typedef struct {

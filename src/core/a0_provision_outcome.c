@@ -45,20 +45,15 @@ a0_outcome_text(a0_outcome_e outcome)
 }
 
 
-/* A redirect, an interim answer or 408 says nothing about what was done. */
+/* What was not sent was not done, whatever failed here after that: there may
+ * have been no memory for the answer.  A redirect, an interim answer or 408
+ * says nothing about what was done. */
 
 static a0_class_e
 a0_classify(const a0_reply_t *reply)
 {
-    if (reply->result == A0_REPLY_UNREACHED
-        || reply->result == A0_REPLY_INTERNAL
-        || (reply->result == A0_REPLY_TIMEOUT && !reply->sent))
-    {
-        return A0_CLASS_UNREACHED;
-    }
-
     if (reply->result != A0_REPLY_OK) {
-        return A0_CLASS_UNKNOWN;
+        return reply->sent ? A0_CLASS_UNKNOWN : A0_CLASS_UNREACHED;
     }
 
     switch (reply->status) {

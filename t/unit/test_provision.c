@@ -122,11 +122,11 @@ test_after_effect(void)
         "client_create", "grant_create", "org_grant_add"
     };
     static const fault_e  kinds[] = {
-        F_500, F_TIMEOUT, F_RESET, F_GARBAGE, F_OVERSIZED
+        F_500, F_TIMEOUT, F_RESET, F_GARBAGE, F_OVERSIZED, F_MEMORY
     };
 
     for (i = 0; i < 3; i++) {
-        for (j = 0; j < 5; j++) {
+        for (j = 0; j < 6; j++) {
             check_cell(steps[i], kinds[j], 0, 1, 200);
             check_cell(steps[i], kinds[j], 1, 1, 200);
         }

@@ -132,10 +132,10 @@ check_cell(const row_t *row, fault_e kind, int times, int after)
     unsigned  want;
     uint64_t  began;
 
-    want = times ? row->once[kind - 1] : row->persist[kind - 1];
+    want = 0;
 
-    if (after) {
-        want = 0;
+    if (!after) {
+        want = times ? row->once[kind - 1] : row->persist[kind - 1];
     }
 
     unit_case("provision-user: %s %s %s%s", row->step, fault_names[kind],
@@ -179,6 +179,9 @@ test_matrix(void)
                 check_cell(&rows[i], kind, 1, 1);
             }
         }
+
+        check_cell(&rows[i], F_MEMORY, 0, 1);
+        check_cell(&rows[i], F_MEMORY, 1, 1);
     }
 }
 

@@ -13,13 +13,14 @@ typedef enum {
     F_CRASH,        /* the worker dies after the call */
     F_LIMIT,        /* 403, entity limit */
     F_CANNED,       /* S.status, S.type, S.body */
+    F_MEMORY,       /* none for the answer */
     F_N
 } fault_e;
 
 static const char *const  fault_names[F_N] = {
     "none", "401", "403", "404", "409", "429", "500", "timeout", "reset",
     "garbage", "oversized", "refused", "leave", "crash", "limit",
-    "canned"
+    "canned", "memory"
 };
 
 typedef struct {
@@ -154,6 +155,10 @@ saga_spoil(fault_e kind, const a0_todo_t *todo, a0_reply_t *reply)
 
     case F_RESET:
         reply->result = A0_REPLY_RESET;
+        break;
+
+    case F_MEMORY:
+        reply->result = A0_REPLY_INTERNAL;
         break;
 
     case F_OVERSIZED:
