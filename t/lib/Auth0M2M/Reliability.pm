@@ -145,7 +145,9 @@ our %long = (
     diff    => { command => 'make diff N=100000' },
     memory  => { command => 'make soak TESTS=t/soak_memory.t' },
     torture => { command => 'make soak TESTS=t/torture.t' },
-    chaos   => { command => 'make soak SOAK_SECONDS=600 TESTS="t/soak_reload.t'
+    reload  => { command => 'make soak SOAK_SECONDS=600 TESTS="t/soak_reload.t'
+            . ' t/soak_kill.t"' },
+    chaos   => { command => 'make soak SOAK_SECONDS=120 TESTS="t/soak_reload.t'
             . ' t/soak_kill.t t/soak_rotation.t t/soak_outage.t t/soak_mix.t'
             . ' t/soak_revocation.t"' },
 );
