@@ -71,10 +71,9 @@ sub anywhere {
 my @functions = qw(ngx_http_auth0_m2m_shm_keys_decide a0_tcache_put
     ngx_http_auth0_m2m_shm_keys_publish ngx_http_auth0_m2m_shm_keys_read);
 
-sub within ($function) {
+sub within ($function, $steps) {
     my $pid = victim();
-    my $most = $function =~ /tcache|publish/ ? 400 : 30;
-    my ($steps, $locked) = $inside->kill($pid, $function, 1 + int rand $most, 3)
+    ($steps, my $locked) = $inside->kill($pid, $function, $steps, 3)
         or return ++$late;
 
     $kills++;
@@ -85,9 +84,17 @@ sub within ($function) {
 }
 
 for my $round (1 .. $rounds) {
+    my $function = $functions[$round % @functions];
+    my $most = $function =~ /tcache|publish/ ? 400 : 30;
+
     ok(anywhere(), "round $round: replaced");
-    ok(within($functions[$round % @functions]), 'inside: replaced')
-        if $inside;
+    ok(within($function, 1 + int rand $most), 'inside: replaced') if $inside;
+}
+
+# Between giving the lock back and waking who waits for it.
+
+if ($inside) {
+    within('ngx_http_auth0_m2m_shm_keys_decide', -$_) for 1 .. 30;
 }
 
 SKIP: {
@@ -99,6 +106,12 @@ SKIP: {
 my $sum = $load->stop;
 note explain $sum;
 right($sum, 'all');
+
+SKIP: {
+    skip 'sleepers: ' . Auth0M2M::Inside::why(), 1 if !$inside;
+    ok($n->wait_for(sub { !grep { $inside->asleep($_) } $n->workers }),
+        'no worker sleeps on the lock');
+}
 
 # each of 4 callers has one connection, which may be the dead one's
 

@@ -2,7 +2,8 @@
  * inside PID FUNCTION LOCK STEPS SECONDS: kills process PID inside a function.
  * Addresses are those of FUNCTION and of ngx_shmtx_lock() in that process, in
  * hex.  Waits until it enters FUNCTION, lets it do STEPS instructions more, at
- * least those up to a lock if it asks for one, and kills it there.  Prints
+ * least those up to a lock if it asks for one, and kills it there; STEPS below
+ * 0 are counted from the moment that it has given the lock back.  Prints
  * "killed STEPS HELD", HELD 1 when it was the owner of the lock that it had
  * asked for; or "late" when it did not come within SECONDS, or had left.
  */
@@ -102,19 +103,21 @@ leave(uintptr_t function, uintptr_t code)
 }
 
 
-/* n single steps, counted from the moment that the process owns the lock if it
- * takes it; *word becomes the lock's address. */
+/* So many single steps, counted from the moment that the process owns the lock
+ * if it takes it, or has given it back; *word becomes the lock's address. */
 
 static long
 walk(long steps, uintptr_t lock, uintptr_t *word)
 {
-    int                      held;
+    int                      held, after;
     long                     i, bound;
     struct user_regs_struct  regs;
 
     held = 0;
     *word = 0;
     bound = 100000;
+    after = (steps < 0);
+    steps = after ? -steps : steps;
 
     for (i = 0; i < steps && bound > 0 && trapped(PTRACE_SINGLESTEP); bound--) {
 
@@ -129,6 +132,11 @@ walk(long steps, uintptr_t lock, uintptr_t *word)
 
         } else if (!held) {
             held = ((pid_t) peek(*word) == pid);
+            i = 0;
+            continue;
+
+        } else if (after) {
+            after = ((pid_t) peek(*word) == pid);
             i = 0;
             continue;
         }

@@ -17,7 +17,9 @@ Auth0M2M::Inside - kills a process inside a function of the module
                  has the reason
     kill($pid, $function, $steps, $seconds)
                  (number of instructions done, 1 if it held the zone's lock),
-                 or nothing when it did not enter the function in time
+                 or nothing when it did not enter the function in time; steps
+                 below 0 are those after it gave the lock back
+    asleep($pid) whether the process sleeps until another one wakes it
 
 =cut
 
@@ -72,6 +74,13 @@ sub kill ($self, $pid, $function, $steps, $seconds) {
         $bases[0] + $at, $lock, $steps, $seconds;
     $said = `$said`;
     return $said =~ /^killed (\d+) (\d)/ ? ($1, $2) : ();
+}
+
+# In futex(), as this processor numbers it.
+
+sub asleep ($self, $pid) {
+    open my $fh, '<', "/proc/$pid/syscall" or return;
+    return (<$fh> // '') =~ /^202 /;
 }
 
 1;
