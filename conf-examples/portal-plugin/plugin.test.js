@@ -247,8 +247,9 @@ for (const [path, act] of [['/provision-user', provision],
     assert.equal(new Set(keys).size, 1);
   });
 
-  test(`${path}: garbage, silence, hang-up`, { timeout: 20000 }, async () => {
+  test(`${path}: garbage, silence, hang-up`, { timeout: 60000 }, async (t) => {
     const collects = setInterval(gc, 10);
+    t.after(() => clearInterval(collects));
     for (const [answer, code] of [['reset', 'gateway-unreachable'],
       [[200, '<html>'], 'gateway-garbled'], [[200, {}], 'gateway-garbled'],
       [[200, 'null'], 'gateway-garbled'], [[500, '<html>'], 'status-500'],
@@ -258,7 +259,6 @@ for (const [path, act] of [['/provision-user', provision],
       const error = await failure(act(plugin({ timeout: 200, tries: 2 })));
       assert.equal(error.code, code);
     }
-    clearInterval(collects);
   });
 
   test(`${path}: waits as told, if it is not long`, async () => {

@@ -135,7 +135,10 @@ sub node_ok {
     my $node = node();
     local @ENV{ keys %env } = values %env;
 
-    open my $out, '-|', $node, '--test', '--test-reporter=tap', "$ROOT/$file"
+    # node waits for ever for a timer that a failed test has left
+
+    open my $out, '-|', 'timeout', 600, $node, '--test',
+        '--test-reporter=tap', "$ROOT/$file"
         or die "node: $!\n";
 
     my $text  = '';
