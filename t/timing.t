@@ -36,18 +36,20 @@ my $n = Auth0M2M::Guard->new(
 
 sub bytes ($n) { return join '', map { chr rand 256 } 1 .. $n }
 
-# 4000 signatures of the token's size that begin with so many of its bytes and
-# end with so many.  A few are always right: a number above the modulus would
-# be told at once.
+# 4000 signatures of the token's size that begin with so many bytes of another
+# one and end with so many: of the token's own, or of one that is as good, so
+# that both kinds differ among themselves as much.  A few are always right: a
+# number above the modulus would be told at once.
 
-sub forged ($token, $first, $last) {
+sub forged ($token, $like, $first, $last) {
     my ($header, $payload, $right) = parts($token);
     my $size = length $right;
 
     return map {
         my $s = bytes($size);
-        substr($s, 0, $first) = substr $right, 0, $first;
-        substr($s, $size - $last) = substr $right, $size - $last if $last;
+        substr($s, 0, $first) = substr $like, 0, $first;
+        substr($s, $size - $last) = substr $like, $size - $last if $last;
+        substr($s, 0, 4) = substr $right, 0, 4;
         join_parts($header, $payload, $s);
     } 1 .. 4000;
 }
@@ -106,18 +108,20 @@ sub compare ($name, @kinds) {
 
 my $token = $mint->token(org_id => 'org_a');
 $n->accepts("remembered, $_", '/', $token, org => 'org_a') for 1 .. 3;
-my $size = length unb64u((split /\./, $token)[2]);
+my $right = unb64u((split /\./, $token)[2]);
+my $size  = length $right;
+my $other = bytes($size);
 
 my ($prefix, $prefix_said) = compare('its beginning',
-    [ forged($token, $size - $tail, 0) ], [ forged($token, 4, 0) ]);
+    map { [ forged($token, $_, $size - $tail, 0) ] } $right, $other);
 my ($suffix, $suffix_said) = compare('its end',
-    [ forged($token, 4, $tail - 1) ], [ forged($token, 4, 0) ]);
+    map { [ forged($token, $_, 0, $tail - 1) ] } $right, $other);
 
 # What is known to take another time has to be seen: no key, no signature.
 
 my ($control, $control_said) = compare('control: an unknown kid',
     [ map { $mint->token(-header => { kid => "k$_" }) } 1 .. 50 ],
-    [ forged($token, 4, 0) ]);
+    [ forged($token, $other, 0, 0) ]);
 
 is($n->ask('/', $token)->status, 200, 'still remembered');
 $n->stop;
