@@ -13,7 +13,6 @@ static ngx_int_t ngx_http_auth0_m2m_shm_version(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *sh);
 static void ngx_http_auth0_m2m_shm_crowded(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *sh);
-static void ngx_http_auth0_m2m_shm_sleepless(ngx_slab_pool_t *shpool);
 static void ngx_http_auth0_m2m_shm_undumped(ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_auth0_m2m_shm_layout(
     ngx_http_auth0_m2m_shared_t *sh, size_t size, ngx_slab_pool_t *shpool);
@@ -69,22 +68,6 @@ ngx_http_auth0_m2m_shm_crowded(ngx_shm_zone_t *zone,
                   "zone \"%V\" remembers %uz tokens, too few for its "
                   "traffic: %uL live ones gave way to others",
                   &zone->shm.name, capacity, evictions);
-}
-
-
-/*
- * Who finds the mutex taken yields instead of sleeping on a semaphore.  The
- * master unlocks for a worker that was killed, but it cannot know of a
- * sleeper whom the dead one had counted off and not yet woken: that one would
- * sleep for good.
- */
-
-static void
-ngx_http_auth0_m2m_shm_sleepless(ngx_slab_pool_t *shpool)
-{
-#if (NGX_HAVE_POSIX_SEM)
-    shpool->mutex.semaphore = 0;
-#endif
 }
 
 
@@ -163,7 +146,6 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
         return NGX_OK;
     }
 
-    ngx_http_auth0_m2m_shm_sleepless(shpool);
     ngx_http_auth0_m2m_shm_undumped(zone);
 
     size = shpool->pfree * ngx_pagesize;
@@ -186,6 +168,29 @@ ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     *shared = sh;
 
     return NGX_OK;
+}
+
+
+/*
+ * Who finds the mutex taken yields: ngx_shmtx_lock() would sleep on a
+ * semaphore.  The master unlocks for a worker that was killed, but it cannot
+ * know of a sleeper whom the dead one had counted off and not yet woken: that
+ * one would sleep for good.
+ */
+
+void
+ngx_http_auth0_m2m_shm_lock(ngx_slab_pool_t *shpool)
+{
+    while (!ngx_shmtx_trylock(&shpool->mutex)) {
+        ngx_sched_yield();
+    }
+}
+
+
+void
+ngx_http_auth0_m2m_shm_unlock(ngx_slab_pool_t *shpool)
+{
+    ngx_shmtx_unlock(&shpool->mutex);
 }
 
 

@@ -57,6 +57,11 @@ typedef struct {
 ngx_int_t ngx_http_auth0_m2m_shm_init(ngx_shm_zone_t *zone,
     ngx_http_auth0_m2m_shared_t *old, ngx_http_auth0_m2m_shared_t **shared);
 
+/* For the files that are named *_shm_*: the zone's one lock. */
+
+void ngx_http_auth0_m2m_shm_lock(ngx_slab_pool_t *shpool);
+void ngx_http_auth0_m2m_shm_unlock(ngx_slab_pool_t *shpool);
+
 /*
  * Finds the slot of key set id or claims one for it: a fresh one, else one that
  * none of the n ids in use needs, of the same source if there is one, else the

@@ -40,7 +40,7 @@ ngx_http_auth0_m2m_revoke(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
         return NGX_OK;
     }
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     spare = &t->revoked[0];
 
@@ -72,7 +72,7 @@ ngx_http_auth0_m2m_revoke(ngx_http_auth0_m2m_tables_t *t, a0_str_t client_id,
 
     (void) ngx_atomic_fetch_add(&t->revocations, 1);
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -134,7 +134,7 @@ ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
 
     copy = &ngx_http_auth0_m2m_revoked_copy;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     n = 0;
 
@@ -147,7 +147,7 @@ ngx_http_auth0_m2m_revoked_sync(ngx_http_auth0_m2m_tables_t *t,
     copy->n = n;
     copy->seen = t->revocations;
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     ngx_qsort(copy->elts, n, sizeof(ngx_http_auth0_m2m_revoked_t),
               ngx_http_auth0_m2m_revoked_compare);
@@ -186,7 +186,7 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
 
     due = entry->due;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     e = ngx_http_auth0_m2m_orphan_find_locked(t, entry->kind, entry->id);
 
@@ -217,7 +217,7 @@ ngx_http_auth0_m2m_orphan_put(ngx_http_auth0_m2m_tables_t *t,
         e->used = 1;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return e ? NGX_OK : NGX_ERROR;
 }
@@ -284,7 +284,7 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
 
     rc = NGX_DECLINED;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->n; i++) {
         e = &t->ring[i];
@@ -302,7 +302,7 @@ ngx_http_auth0_m2m_orphan_take(ngx_http_auth0_m2m_tables_t *t,
         }
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -317,7 +317,7 @@ ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
 
     e = &t->ring[slot];
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     if (e->orphan.serial != serial) {
 
@@ -331,7 +331,7 @@ ngx_http_auth0_m2m_orphan_done(ngx_http_auth0_m2m_tables_t *t,
         e->held_until = 0;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -341,7 +341,7 @@ ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
 {
     ngx_http_auth0_m2m_ring_t  *e;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     e = ngx_http_auth0_m2m_orphan_find_locked(t, kind, id);
 
@@ -349,7 +349,7 @@ ngx_http_auth0_m2m_orphan_forget(ngx_http_auth0_m2m_tables_t *t,
         e->used = 0;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 

@@ -41,7 +41,7 @@ ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
     ngx_uint_t                  i;
     ngx_http_auth0_m2m_keys_t  *k, *newest;
 
-    ngx_shmtx_lock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(sh->shpool);
 
     for (i = 0; i < sh->nkeys; i++) {
         if (ngx_http_auth0_m2m_shm_keys_of(&sh->keys[i], id)) {
@@ -59,7 +59,7 @@ ngx_http_auth0_m2m_shm_keys_slot(ngx_http_auth0_m2m_shared_t *sh,
         ngx_http_auth0_m2m_shm_keys_adopt(sh, k, newest, times);
     }
 
-    ngx_shmtx_unlock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(sh->shpool);
 
     return k - sh->keys;
 }
@@ -230,7 +230,7 @@ ngx_http_auth0_m2m_shm_keys_read(ngx_http_auth0_m2m_shared_t *sh,
     k = &sh->keys[slot];
     rc = NGX_DECLINED;
 
-    ngx_shmtx_lock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(sh->shpool);
 
     if (ngx_http_auth0_m2m_shm_keys_of(k, id)) {
         info->meta = k->meta;
@@ -244,7 +244,7 @@ ngx_http_auth0_m2m_shm_keys_read(ngx_http_auth0_m2m_shared_t *sh,
         rc = NGX_OK;
     }
 
-    ngx_shmtx_unlock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(sh->shpool);
 
     return rc;
 }
@@ -260,7 +260,7 @@ ngx_http_auth0_m2m_shm_keys_decide(ngx_http_auth0_m2m_shared_t *sh,
 
     k = &sh->keys[slot];
 
-    ngx_shmtx_lock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(sh->shpool);
 
     if (!ngx_http_auth0_m2m_shm_keys_of(k, id)) {
         action = A0_JWKS_FAIL;
@@ -276,7 +276,7 @@ ngx_http_auth0_m2m_shm_keys_decide(ngx_http_auth0_m2m_shared_t *sh,
         a0_jwks_plan_began(&k->meta, times, now);
     }
 
-    ngx_shmtx_unlock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(sh->shpool);
 
     return action;
 }
@@ -292,7 +292,7 @@ ngx_http_auth0_m2m_shm_keys_publish(ngx_http_auth0_m2m_shared_t *sh,
 
     k = &sh->keys[slot];
 
-    ngx_shmtx_lock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(sh->shpool);
 
     if (!ngx_http_auth0_m2m_shm_keys_of(k, id)) {
         rc = NGX_ABORT;
@@ -317,7 +317,7 @@ ngx_http_auth0_m2m_shm_keys_publish(ngx_http_auth0_m2m_shared_t *sh,
 
 done:
 
-    ngx_shmtx_unlock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(sh->shpool);
 
     return rc;
 }
@@ -331,7 +331,7 @@ ngx_http_auth0_m2m_shm_keys_static(ngx_http_auth0_m2m_shared_t *sh,
 
     k = &sh->keys[slot];
 
-    ngx_shmtx_lock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(sh->shpool);
 
     if (!k->meta.has_keys || k->meta.is_static) {
 
@@ -344,7 +344,7 @@ ngx_http_auth0_m2m_shm_keys_static(ngx_http_auth0_m2m_shared_t *sh,
         k->usable_until = UINT64_MAX;
     }
 
-    ngx_shmtx_unlock(&sh->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(sh->shpool);
 }
 
 

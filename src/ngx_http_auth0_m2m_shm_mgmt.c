@@ -31,7 +31,7 @@ ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t                  i;
     ngx_http_auth0_m2m_mgmt_t  *m;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->nmgmt; i++) {
         if (ngx_http_auth0_m2m_mgmt_of(&t->mgmt[i], id)) {
@@ -58,7 +58,7 @@ ngx_http_auth0_m2m_mgmt_slot(ngx_http_auth0_m2m_tables_t *t,
 
     t->mgmt[i].claim = ++t->claims;
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return i;
 }
@@ -114,13 +114,13 @@ static ngx_http_auth0_m2m_mgmt_t *
 ngx_http_auth0_m2m_mgmt_lock(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
     const u_char *id)
 {
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     if (ngx_http_auth0_m2m_mgmt_of(&t->mgmt[slot], id)) {
         return &t->mgmt[slot];
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return NULL;
 }
@@ -156,7 +156,7 @@ ngx_http_auth0_m2m_mgmt_get(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
         rc = NGX_DECLINED;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -185,7 +185,7 @@ ngx_http_auth0_m2m_mgmt_refresh(ngx_http_auth0_m2m_tables_t *t,
         rc = NGX_DECLINED;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -234,7 +234,7 @@ ngx_http_auth0_m2m_mgmt_put(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
     ngx_memory_barrier();
     m->len = token->len;
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -252,7 +252,7 @@ ngx_http_auth0_m2m_mgmt_failed(ngx_http_auth0_m2m_tables_t *t,
     m->lease_end = 0;
     m->retry_at = now + NGX_HTTP_AUTH0_M2M_MGMT_RETRY;
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -281,7 +281,7 @@ ngx_http_auth0_m2m_mgmt_drop(ngx_http_auth0_m2m_tables_t *t, ngx_uint_t slot,
         *last = now;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -299,7 +299,7 @@ ngx_http_auth0_m2m_mgmt_pace_take(ngx_http_auth0_m2m_tables_t *t,
 
     ms = a0_pace_take(&m->pace, now, call);
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return ms;
 }
@@ -319,5 +319,5 @@ ngx_http_auth0_m2m_mgmt_pace_feed(ngx_http_auth0_m2m_tables_t *t,
 
     a0_pace_feed(&m->pace, call, now, reply);
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }

@@ -32,7 +32,7 @@ ngx_http_auth0_m2m_lease_take(ngx_http_auth0_m2m_tables_t *t,
     spare = NULL;
     rc = NGX_ABORT;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->n; i++) {
         lease = &t->leases[i];
@@ -70,7 +70,7 @@ ngx_http_auth0_m2m_lease_take(ngx_http_auth0_m2m_tables_t *t,
 
 done:
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -83,7 +83,7 @@ ngx_http_auth0_m2m_lease_release(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t                   i;
     ngx_http_auth0_m2m_lease_t  *lease;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->n; i++) {
         lease = &t->leases[i];
@@ -96,7 +96,7 @@ ngx_http_auth0_m2m_lease_release(ngx_http_auth0_m2m_tables_t *t,
         }
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -155,7 +155,7 @@ ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
     spare = NULL;
     rc = NGX_HTTP_AUTH0_M2M_IDEMPOTENT_FULL;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->n; i++) {
         record = &t->records[i];
@@ -199,7 +199,7 @@ ngx_http_auth0_m2m_idempotent_begin(ngx_http_auth0_m2m_tables_t *t,
 
 done:
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return rc;
 }
@@ -213,7 +213,7 @@ ngx_http_auth0_m2m_idempotent_end(ngx_http_auth0_m2m_tables_t *t,
     ngx_uint_t                        i;
     ngx_http_auth0_m2m_idempotent_t  *record;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     for (i = 0; i < t->n; i++) {
         record = &t->records[i];
@@ -237,7 +237,7 @@ ngx_http_auth0_m2m_idempotent_end(ngx_http_auth0_m2m_tables_t *t,
         break;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 }
 
 
@@ -251,7 +251,7 @@ ngx_http_auth0_m2m_limit(ngx_http_auth0_m2m_tables_t *t, const u_char *name,
 
     wait = 0;
 
-    ngx_shmtx_lock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_lock(t->shpool);
 
     bucket = ngx_http_auth0_m2m_limit_bucket(t, name);
 
@@ -273,7 +273,7 @@ ngx_http_auth0_m2m_limit(ngx_http_auth0_m2m_tables_t *t, const u_char *name,
         bucket->last = now;
     }
 
-    ngx_shmtx_unlock(&t->shpool->mutex);
+    ngx_http_auth0_m2m_shm_unlock(t->shpool);
 
     return wait;
 }

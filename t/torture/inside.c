@@ -1,9 +1,9 @@
 /*
  * inside PID FUNCTION LOCK STEPS SECONDS: kills process PID inside a function.
- * Addresses are those of FUNCTION and of ngx_shmtx_lock() in that process, in
- * hex.  Waits until it enters FUNCTION, lets it do STEPS instructions more, at
- * least those up to a lock if it asks for one, and kills it there; STEPS below
- * 0 are counted from the moment that it has given the lock back.  Prints
+ * Addresses are those of FUNCTION and of ngx_shmtx_trylock() in that process,
+ * in hex.  Waits until it enters FUNCTION, lets it do STEPS instructions more,
+ * counted anew when it gets the lock, and kills it there; STEPS below 0 are
+ * counted from the moment that it has given the lock back.  Prints
  * "killed STEPS HELD", HELD 1 when it was the owner of the lock that it had
  * asked for; or "late" when it did not come within SECONDS, or had left.
  */
@@ -103,45 +103,60 @@ leave(uintptr_t function, uintptr_t code)
 }
 
 
+/* Where the process is with its lock. */
+
+typedef enum { BEFORE, ASKED, OWNER, AFTER } stage_e;
+
+
+static stage_e
+stage(stage_e at, uintptr_t lock, uintptr_t *word)
+{
+    struct user_regs_struct  regs;
+
+    switch (at) {
+
+    case BEFORE:
+        (void) ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+
+        if (regs.rip != lock) {
+            return BEFORE;
+        }
+
+        *word = peek(regs.rdi);     /* ngx_shmtx_t begins with it */
+        return ASKED;
+
+    case ASKED:
+        return ((pid_t) peek(*word) == pid) ? OWNER : ASKED;
+
+    case OWNER:
+        return ((pid_t) peek(*word) == pid) ? OWNER : AFTER;
+
+    default:
+        return AFTER;
+    }
+}
+
+
 /* So many single steps, counted from the moment that the process owns the lock
- * if it takes it, or has given it back; *word becomes the lock's address. */
+ * if it takes it, or below 0 has given it back; *word becomes the lock's
+ * address. */
 
 static long
 walk(long steps, uintptr_t lock, uintptr_t *word)
 {
-    int                      held, after;
-    long                     i, bound;
-    struct user_regs_struct  regs;
+    long     i, bound;
+    stage_e  at, next, from;
 
-    held = 0;
-    *word = 0;
+    at = BEFORE;
+    from = (steps < 0) ? AFTER : BEFORE;
+    steps = labs(steps);
     bound = 100000;
-    after = (steps < 0);
-    steps = after ? -steps : steps;
+    *word = 0;
 
     for (i = 0; i < steps && bound > 0 && trapped(PTRACE_SINGLESTEP); bound--) {
-
-        if (*word == 0) {
-            (void) ptrace(PTRACE_GETREGS, pid, NULL, &regs);
-
-            if (regs.rip == lock) {
-                *word = peek(regs.rdi);     /* ngx_shmtx_t begins with it */
-                i = 0;
-                continue;
-            }
-
-        } else if (!held) {
-            held = ((pid_t) peek(*word) == pid);
-            i = 0;
-            continue;
-
-        } else if (after) {
-            after = ((pid_t) peek(*word) == pid);
-            i = 0;
-            continue;
-        }
-
-        i++;
+        next = stage(at, lock, word);
+        i = (at == ASKED || next == ASKED || at < from) ? 0 : i + 1;
+        at = next;
     }
 
     return i;

@@ -40,7 +40,7 @@ sub new ($class, $dir) {
         : $ENV{TEST_NGINX_VALGRIND} ? 'valgrind is in between'
         : system(qw(cc -O2 -Wall -Wextra -o), $self->{program}, $source)
         ? 'cannot be built'
-        : !$self->_symbol($nginx, 'ngx_shmtx_lock') ? 'no symbols' : undef;
+        : !$self->_symbol($nginx, 'ngx_shmtx_trylock') ? 'no symbols' : undef;
 
     return $why ? undef : $self;
 }
@@ -68,7 +68,7 @@ sub kill ($self, $pid, $function, $steps, $seconds) {
     my $at = $self->_symbol($module, $function)
         // die "no function $function in $module\n";
     my @bases = map { $self->_base($pid, $_) // return } $module, $nginx;
-    my $lock = $bases[1] + $self->_symbol($nginx, 'ngx_shmtx_lock');
+    my $lock = $bases[1] + $self->_symbol($nginx, 'ngx_shmtx_trylock');
 
     my $said = sprintf '%s %d %x %x %d %d', $self->{program}, $pid,
         $bases[0] + $at, $lock, $steps, $seconds;
