@@ -20,17 +20,16 @@ my $seconds = seconds(4);
 my $tenant  = Auth0M2M::Tenant->start;
 my $token   = $tenant->token;
 
-# Nothing but a reload could ask for keys, however long this takes.
-
-my @for_long = (jwks_cache => 'valid=1d');
-
 sub server ($organization) {
-    return protected('/v1', @for_long)
-        . protected('/scoped', @for_long, scope => 'no:such')
-        . protected('/org', @for_long, organization => $organization);
+    return protected('/v1')
+        . protected('/scoped', scope => 'no:such')
+        . protected('/org', organization => $organization);
 }
 
+# Nothing but a reload could ask for keys, however long this takes.
+
 my $n = Auth0M2M::Test->new(tenant => $tenant, workers => 2,
+    http   => "auth0_m2m_jwks_cache valid=1d;\n",
     server => server('any'));
 my $stock = Auth0M2M::Test->new(module => 0, workers => 2,
     server => "location = /v1 { empty_gif; }\n");

@@ -36,10 +36,10 @@ my $n = Auth0M2M::Guard->new(
 
 sub bytes ($n) { return join '', map { chr rand 256 } 1 .. $n }
 
-# 4000 signatures of the token's size that begin with so many bytes of another
-# one and end with so many: of the token's own, or of one that is as good, so
-# that both kinds differ among themselves as much.  A few are always right: a
-# number above the modulus would be told at once.
+# 4000 signatures that begin with so many bytes of $like and end with so many:
+# the token's own signature, or one that is nobody's, so that both kinds differ
+# among themselves as much.  The first four bytes are always right: a number
+# above the modulus would be told at once.
 
 sub forged ($token, $like, $first, $last) {
     my ($header, $payload, $right) = parts($token);

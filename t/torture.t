@@ -21,10 +21,10 @@ use Auth0M2M::Test::Keys;
 plan skip_all => 'a sanitizer or valgrind has its own malloc'
     if ($ENV{TEST_NGINX_MODULE} // '') eq 'static';
 
-my $most = $ENV{TORTURE_MOST} // 50;      # of each kind of long requests
-my $answers = $most ? 12 : 60;    # allocations that follow an answer
-my $dir  = File::Temp->newdir;
-my $shim = "$dir/alloc.so";
+my $most    = $ENV{TORTURE_MOST} // 50;   # of each kind of long requests
+my $answers = $most ? 12 : 60;            # allocations that follow an answer
+my $dir     = File::Temp->newdir;
+my $shim    = "$dir/alloc.so";
 
 if (system(qw(cc -O2 -Wall -Wextra -shared -fPIC -o), $shim,
     't/torture/alloc.c', '-ldl') != 0)
@@ -227,35 +227,34 @@ sub refresh {
 # How many keys there are at least, and at most: who gets no answer does not
 # know, and a revocation that has begun is ended by the janitor.
 
-my (%least, %most);
-
-sub created ($p, $status) {
-    $least{$p} += $status == 200;
-    $most{$p}  += $status == 200 || !$status;
+sub created ($keys, $status) {
+    $keys->{least} += $status == 200;
+    $keys->{most}  += $status == 200 || !$status;
     return $status;
 }
 
-sub revoked ($p, $status) {
-    $least{$p} -= 1;
-    $most{$p}  -= $status == 204;
+sub revoked ($keys, $status) {
+    $keys->{least} -= 1;
+    $keys->{most}  -= $status == 204;
     return $status;
 }
 
 # What could not be cleaned up is tried again after a minute.
 
-sub whole ($p, $name) {
-    my ($least, $most) = ($least{$p}, $most{$p});
-    my ($clients, $whole) = (0, 0);
+sub whole ($p, $name, $keys) {
+    my ($least, $most) = @$keys{qw(least most)};
+    my ($left, $clients, $whole, $within);
 
     $p->nginx->wait_for(sub {
-        ($clients, my @others) = split m{/}, $p->left;
-        $whole = !grep { $_ != $clients } @others;
-        return $whole && $clients >= $least && $clients <= $most;
+        $left = $p->left;
+        ($clients, my @others) = split m{/}, $left;
+        $whole  = !grep { $_ != $clients } @others;
+        $within = $clients >= $least && $clients <= $most;
+        return $whole && $within;
     }, 120);
 
-    ok($whole, "$name: whole keys only: " . $p->left);
-    ok($clients >= $least && $clients <= $most,
-        "$name: $clients keys, at least $least, at most $most");
+    ok($whole, "$name: whole keys only: $left");
+    ok($within, "$name: $clients keys, at least $least, at most $most");
     return;
 }
 
@@ -267,22 +266,23 @@ sub sagas {
     my $n = $p->nginx;
     my ($user, $id);
     my $steady = $p->user;
+    my $keys   = { least => 0, most => 0 };
     my %o = (good => [ 502, 504 ],
         after => sub { $p->keys($steady)->status == 200 });
 
     torture($n, 'create', %o,
-        ask    => sub { created($p, $p->create_key($user)->status) },
+        ask    => sub { created($keys, $p->create_key($user)->status) },
         before => sub { $user = $p->user });
     torture($n, 'list', %o, ask => sub { $p->keys($user)->status });
     torture($n, 'revoke', %o,
-        ask    => sub { revoked($p, $p->revoke($user, $id)->status) },
+        ask    => sub { revoked($keys, $p->revoke($user, $id)->status) },
         before => sub {
             my $r = $p->create_key($user = $p->user);
-            created($p, $r->status);
+            created($keys, $r->status);
             ($id) = $p->apikey($r);
         });
 
-    whole($p, 'sagas');
+    whole($p, 'sagas', $keys);
     $p->stop;
     return;
 }
@@ -293,6 +293,7 @@ sub sagas {
 sub answers {
     my $p     = Auth0M2M::Portal->new(preloaded());
     my @right = (0, 200, 500, 502, 503, 504);
+    my $keys  = { least => 0, most => 0 };
 
     for my $step (qw(client_create grant_create org_grant_add)) {
         my %seen;
@@ -301,7 +302,7 @@ sub answers {
             my $caller = $p->during($step, ms => 50)
                 or die "no call of $step\n";
             $control->set(failed => 0, countdown => $i);
-            my $status = created($p, $caller->wait(20)->status);
+            my $status = created($keys, $caller->wait(20)->status);
             $control->set(countdown => 0);
             $total{cases} += $control->get('failed');
             $seen{$status}++;
@@ -312,7 +313,7 @@ sub answers {
         is(%seen, 0, "the answer to $step: $said");
     }
 
-    whole($p, 'answers');
+    whole($p, 'answers', $keys);
     $p->stop;
     return;
 }

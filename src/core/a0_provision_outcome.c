@@ -45,9 +45,9 @@ a0_outcome_text(a0_outcome_e outcome)
 }
 
 
-/* What was not sent was not done, whatever failed here after that: there may
- * have been no memory for the answer.  A redirect, an interim answer or 408
- * says nothing about what was done. */
+/* What was not sent was not done.  What was sent may have been, also when it is
+ * we who failed: there may have been no memory for the answer.  A redirect, an
+ * interim answer or 408 says nothing about what was done. */
 
 static a0_class_e
 a0_classify(const a0_reply_t *reply)

@@ -129,18 +129,23 @@ sub slurp {
     return scalar <$in>;
 }
 
+# Node waits for ever for a timer that a failed script has left.
+
+sub started {
+    my ($env, @args) = @_;
+
+    my $node = node();
+    local @ENV{ keys %$env } = values %$env;
+
+    open my $out, '-|', 'timeout', 600, $node, @args
+        or die "node: $!\n";
+    return $out;
+}
+
 sub node_ok {
     my ($file, %env) = @_;
 
-    my $node = node();
-    local @ENV{ keys %env } = values %env;
-
-    # node waits for ever for a timer that a failed test has left
-
-    open my $out, '-|', 'timeout', 600, $node, '--test',
-        '--test-reporter=tap', "$ROOT/$file"
-        or die "node: $!\n";
-
+    my $out   = started(\%env, '--test', '--test-reporter=tap', "$ROOT/$file");
     my $text  = '';
     my %count = (pass => 0, fail => 0);
     while (my $line = <$out>) {
@@ -161,11 +166,7 @@ sub node_ok {
 sub node_says {
     my ($script, %env) = @_;
 
-    my $node = node();
-    local @ENV{ keys %env } = values %env;
-
-    open my $out, '-|', $node, '--input-type=module', '-e', $script
-        or die "node: $!\n";
+    my $out  = started(\%env, '--input-type=module', '-e', $script);
     my $said = do { local $/ = undef; <$out> };
     close $out or die "node exited with $?\n";
     return $said;

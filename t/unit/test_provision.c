@@ -126,7 +126,7 @@ test_after_effect(void)
     };
 
     for (i = 0; i < 3; i++) {
-        for (j = 0; j < 6; j++) {
+        for (j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++) {
             check_cell(steps[i], kinds[j], 0, 1, 200);
             check_cell(steps[i], kinds[j], 1, 1, 200);
         }
